@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -135,11 +134,11 @@ def test_a_hash_of_another_width_is_refused(tree: Tree) -> None:
         merkle.verify_inclusion(tree.leaves[0][:31], 0, 1, [], tree.roots[1])
 
 
-def vectors(kind: str) -> Iterator[Any]:
-    for path in sorted((VECTORS / kind).rglob("*.json")):
-        yield pytest.param(json.loads(path.read_bytes()), id=str(path.relative_to(VECTORS)))
+def vectors(kind: str) -> list[Any]:
     if not VECTORS.is_dir():
-        yield pytest.param(None, marks=pytest.mark.skip(reason=f"the published vectors are not in {VECTORS}"))
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no published vectors in {VECTORS}"))]
+    paths = sorted((VECTORS / kind).rglob("*.json"))
+    return [pytest.param(json.loads(p.read_bytes()), id=str(p.relative_to(VECTORS))) for p in paths]
 
 
 def raw(text: str | None) -> bytes:
