@@ -1,0 +1,133 @@
+"""What is due next for an incident. Pure; None means that a person or the clock is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alertengine.core.detection import Watch
+from alertengine.core.events import Stage
+from alertengine.core.incident import DECIDABLE, WAITING, Execution, Incident
+from alertengine.core.policy import START_WITHIN_S, Policy
+
+
+class Do(StrEnum):
+    DIAGNOSE = "diagnose"
+    ASK = "ask"
+    """Tell people and ask for their decision."""
+    ESCALATE = "escalate"
+    EXPIRE = "expire"
+    HEAL = "heal"
+    """It recovered by itself: say so, nothing may run any more."""
+    START = "start"
+    MISS_START = "miss_start"
+    """Authorized, but it could not start in time: it never ran and is not run late."""
+    LOSE = "lose"
+    """Started by a daemon that is gone: nobody can know whether it ran."""
+    VERIFY = "verify"
+    """Recovered after the action."""
+    GIVE_UP_VERIFYING = "give_up_verifying"
+    FINISH_TEST = "finish_test"
+    RELEASE = "release"
+    """The outcome stays unknown, but the service is healthy: make room for its next incident."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    do: Do
+    reason: str
+
+
+def next_step(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    """The one step that is due. `boot` names the daemon's life that asks."""
+    for rule in _RULES:
+        step = rule(incident, watch, policy, now, boot)
+        if step is not None:
+            return step
+    return None
+
+
+Rule = Callable[[Incident, Watch, Policy, datetime, str], Step | None]
+
+
+def _healed(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage not in WAITING or incident.is_test or not watch.healthy_since(incident.opened_at):
+        return None
+    return Step(do=Do.HEAL, reason="two healthy reports in a row, and nothing was run")
+
+
+def _diagnose(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage is not Stage.DETECTED:
+        return None
+    return Step(do=Do.DIAGNOSE, reason="a new incident")
+
+
+def _expire(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if not _unanswered_for(incident, policy.deadline_s, now):
+        return None
+    return Step(do=Do.EXPIRE, reason=f"nobody decided within {policy.deadline_s:g} s")
+
+
+def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.escalated_at or not _unanswered_for(incident, policy.escalate_after_s, now):
+        return None
+    return Step(do=Do.ESCALATE, reason=f"nobody answered for {policy.escalate_after_s:g} s")
+
+
+def _ask(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage is not Stage.DIAGNOSED or incident.alert_queued_at:
+        return None
+    return Step(do=Do.ASK, reason="a decision is needed")
+
+
+def _start(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage is not Stage.AUTHORIZED or incident.execution is None:
+        return None
+    if now > incident.execution.authorized_at + timedelta(seconds=START_WITHIN_S):
+        return Step(do=Do.MISS_START, reason=f"it could not start within {START_WITHIN_S:g} s")
+    return Step(do=Do.START, reason="authorized")
+
+
+def _lose(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage is not Stage.RECOVERING or incident.execution is None:
+        return None
+    if incident.execution.boot == boot:
+        return None
+    return Step(do=Do.LOSE, reason="the daemon stopped while the action was running")
+
+
+def _verify(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage is not Stage.VERIFYING or incident.execution is None:
+        return None
+    if incident.is_test:
+        return Step(do=Do.FINISH_TEST, reason="a test has no health to wait for")
+    return _verified(incident.execution, watch, policy, now)
+
+
+def _verified(execution: Execution, watch: Watch, policy: Policy, now: datetime) -> Step | None:
+    ended = execution.ended_at or execution.authorized_at
+    if watch.healthy_since(ended):
+        return Step(do=Do.VERIFY, reason="two healthy reports in a row after the action")
+    if now > ended + timedelta(seconds=policy.verify_window_s):
+        return Step(do=Do.GIVE_UP_VERIFYING, reason=f"still not healthy {policy.verify_window_s:g} s later")
+    return None
+
+
+def _release(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.stage is not Stage.UNKNOWN or incident.healthy or incident.is_test:
+        return None
+    if not watch.healthy_since(incident.last_at):
+        return None
+    return Step(do=Do.RELEASE, reason="the service is healthy again; what ran is still not known")
+
+
+def _unanswered_for(incident: Incident, seconds: float, now: datetime) -> bool:
+    asked = incident.alert_queued_at
+    if asked is None or incident.stage not in DECIDABLE:
+        return False
+    return now >= asked + timedelta(seconds=seconds)
+
+
+_RULES: tuple[Rule, ...] = (_healed, _diagnose, _expire, _escalate, _ask, _start, _lose, _verify, _release)

@@ -1,0 +1,105 @@
+"""When is a service in trouble, and when is it over? Pure: polls in, assessment out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from alertengine.core.model import rfc3339
+from alertengine.core.policy import FAILED_POLLS_FOR_OUTAGE, FOREIGN_MIN_SAMPLES, HEALTHY_POLLS_TO_RECOVER, Policy
+from alertengine.core.snapshot import Health, Snapshot
+
+TREND_LENGTH = 180
+"""Snapshots kept for the small chart: 15 minutes at a 5 s pace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What the last polls of one service said, newest last."""
+
+    recent: tuple[Snapshot, ...] = ()
+    bad_polls: int = 0
+    """Unhealthy polls in a row."""
+    failed_polls: int = 0
+    """Unreadable polls in a row."""
+
+    @property
+    def last(self) -> Snapshot | None:
+        return self.recent[-1] if self.recent else None
+
+    def healthy_since(self, after: datetime) -> bool:
+        """Enough fresh healthy reports in a row, all of them asked for after `after`."""
+        fresh = [s for s in self.recent[-HEALTHY_POLLS_TO_RECOVER:] if s.at > after]
+        return len(fresh) == HEALTHY_POLLS_TO_RECOVER and all(s.healthy for s in fresh)
+
+    def see(self, snapshot: Snapshot) -> Watch:
+        # Only the newest snapshot keeps its whole report: the others are a line in a chart.
+        past = tuple(replace(s, report=None) if s.report else s for s in self.recent[1 - TREND_LENGTH :])
+        return Watch(
+            recent=(*past, snapshot),
+            bad_polls=0 if snapshot.healthy else self.bad_polls + 1,
+            failed_polls=self.failed_polls + 1 if snapshot.health is Health.UNREACHABLE else 0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A reason to open an incident."""
+
+    severity: str
+    title: str
+    reason: str
+    kind: str
+    """outage or degradation"""
+
+    def to_json(self, snapshot: Snapshot) -> dict[str, Any]:
+        return {
+            "severity": self.severity,
+            "title": self.title,
+            "reason": self.reason,
+            "kind": self.kind,
+            "since": snapshot.since or rfc3339(snapshot.at),
+            "snapshot": snapshot.to_json(),
+        }
+
+
+def assess(watch: Watch, service: str, policy: Policy, *, cooling: bool = False) -> Trouble | None:
+    """The trouble that the watch's last snapshot shows, or None. `cooling`: shortly after a resolution."""
+    snapshot = watch.last
+    if snapshot is None or snapshot.healthy:
+        return None
+    if snapshot.health is Health.UNREACHABLE:
+        return _outage(watch, service, snapshot)
+    return _degradation(watch, service, snapshot, policy, cooling)
+
+
+def _outage(watch: Watch, service: str, snapshot: Snapshot) -> Trouble | None:
+    if watch.failed_polls < FAILED_POLLS_FOR_OUTAGE:
+        return None
+    return Trouble(
+        severity="critical",
+        title=f"{service} cannot be reached",
+        reason=f"{watch.failed_polls} polls in a row failed: {snapshot.headline}",
+        kind="outage",
+    )
+
+
+def _degradation(
+    watch: Watch, service: str, snapshot: Snapshot, policy: Policy, cooling: bool
+) -> Trouble | None:
+    if snapshot.score is not None and snapshot.score > policy.min_score_to_alert:
+        return None
+    if not snapshot.judged and (snapshot.sample_size or 0) < FOREIGN_MIN_SAMPLES:
+        return None
+    needed = policy.confirmations + (1 if cooling else 0) + (0 if snapshot.judged else 1)
+    if watch.bad_polls < needed:
+        return None
+    where = f"{service}: {snapshot.route}" if snapshot.route else service
+    score = "unknown" if snapshot.score is None else f"{snapshot.score:.0f} of 100"
+    return Trouble(
+        severity="critical",
+        title=f"{where} is failing" if (snapshot.error_rate or 0) >= 0.02 else f"{where} is in trouble",
+        reason=f"{snapshot.headline} (health score {score})",
+        kind="degradation",
+    )

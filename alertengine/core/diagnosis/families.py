@@ -1,0 +1,94 @@
+"""What kind of failure a failure code or an exception speaks of."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from alertengine.core.diagnosis.facts import DependencyFact, ExceptionFact
+
+SERVER_ERROR: Final = "server_error"
+THROTTLED: Final = "throttled"
+TIMEOUT: Final = "timeout"
+UNREACHABLE: Final = "unreachable"
+NAME_OR_CERTIFICATE: Final = "name_or_certificate"
+POOL: Final = "pool"
+DISK: Final = "disk"
+MEMORY: Final = "memory"
+REFUSED_CREDENTIALS: Final = "refused_credentials"
+DATABASE_BUSY: Final = "database_busy"
+OTHER: Final = "other"
+
+# Order matters: a pool's time-out is a matter of the pool, a name that cannot be
+# resolved arrives as a failure to connect, a connect time-out means nobody is there.
+_PATTERNS: Final = tuple(
+    (family, re.compile(pattern, re.IGNORECASE))
+    for family, pattern in (
+        (DISK, r"no space left|disk (?:is )?full|disk quota|enospc"),
+        (MEMORY, r"^memoryerror|out of memory|cannot allocate memory"),
+        (
+            POOL,
+            r"pool ?(?:timeout|exhaust|limit|is full)|queuepool|connection pool|too ?many ?(?:clients|connections)"
+            r"|connection slots|poolerror|no (?:free|available) connection|getting connection",
+        ),
+        (
+            NAME_OR_CERTIFICATE,
+            r"gaierror|name or service not known|name resolution|nodename nor servname|getaddrinfo|nxdomain"
+            r"|no address associated|\bdns|ssl|certificate|\btls\b|hostname mismatch|resolve host",
+        ),
+        (THROTTLED, r"^429$|throttl|rate.?limit|too ?many ?requests|quota"),
+        (
+            UNREACHABLE,
+            r"connect(?:ion)?_?-? ?(?:error|refused|timeout|reset|aborted)|connection attempts failed|^refused$"
+            r"|econn|unreachable|ehostunreach|disconnected|broken ?pipe|cannot ?connect|could not connect"
+            r"|remoteprotocolerror|(?:read|write|network)error|server has gone away|closed the connection|^down$",
+        ),
+        (DATABASE_BUSY, r"database is locked|lock ?wait|deadlock|statement timeout|querycancel|lock ?timeout"),
+        (TIMEOUT, r"time-?_? ?d? ?out|deadline|^(?:408|504)$"),
+        (REFUSED_CREDENTIALS, r"^40[13]$|unauthori[sz]ed|forbidden|expired ?signature|invalid ?(?:token|credential)|jwt"
+                              r"|password authentication failed|authentication ?(?:error|failed)"),
+        (SERVER_ERROR, r"^5(?:\d\d|xx)$|server ?error|bad ?gateway"),
+    )
+)  # fmt: skip
+
+_BY_ERRNO: Final = {
+    28: DISK, 122: DISK, 12: MEMORY, 111: UNREACHABLE, 61: UNREACHABLE, 104: UNREACHABLE, 101: UNREACHABLE,
+    113: UNREACHABLE, 32: UNREACHABLE, 110: TIMEOUT, -2: NAME_OR_CERTIFICATE, -3: NAME_OR_CERTIFICATE,
+    -5: NAME_OR_CERTIFICATE,
+}  # fmt: skip
+
+
+def of_code(code: str) -> str:
+    """The family of a dependency's failure code, such as `503`, `ReadTimeout` or `refused`."""
+    return next((family for family, pattern in _PATTERNS if pattern.search(code)), OTHER)
+
+
+def of_exception(fact: ExceptionFact) -> str:
+    """The family of an exception: by its number, else by its type, else by its words."""
+    if fact.errno in _BY_ERRNO:
+        return _BY_ERRNO[fact.errno]
+    by_message = of_code(fact.message)
+    # A generic type hides the reason that its message gives.
+    if by_message in (DISK, POOL, NAME_OR_CERTIFICATE):
+        return by_message
+    by_type = of_code(fact.type)
+    return by_type if by_type != OTHER or not _says_more(fact.type) else by_message
+
+
+def failures(dependency: DependencyFact) -> dict[str, float]:
+    """How many calls failed, by family."""
+    found: dict[str, float] = {}
+    for code, count in dependency.codes.items():
+        family = of_code(code)
+        found[family] = found.get(family, 0.0) + count
+    return found
+
+
+def with_family(facts: Iterable[ExceptionFact], *families: str) -> tuple[ExceptionFact, ...]:
+    """The exceptions of these families, most frequent first."""
+    found = [fact for fact in facts if of_exception(fact) in families]
+    return tuple(sorted(found, key=lambda fact: -fact.count))
+
+
+def _says_more(kind: str) -> bool:
+    """Types whose message, not name, tells what went wrong; a ValueError about a timeout stays a ValueError."""
+    return bool(re.search(r"oserror|ioerror|^exception$|operationalerror|runtimeerror|httperror|interfaceerror", kind, re.I))

@@ -1,0 +1,104 @@
+"""From a health report to a finding: read the facts, measure the signs, weigh the cases, say it."""
+
+from collections.abc import Mapping
+
+from alertengine.core.diagnosis import advice, facts, hints, signals, weighing
+from alertengine.core.diagnosis import rules_application as application
+from alertengine.core.diagnosis import rules_dependencies as dependencies
+from alertengine.core.diagnosis import rules_process as process
+from alertengine.core.diagnosis import rules_traffic as traffic
+from alertengine.core.diagnosis.model import (
+    CAUSES,
+    EVIDENCE_LIMIT,
+    SUMMARY_LIMIT,
+    UNCLEAR,
+    FetchError,
+    Finding,
+)
+from alertengine.core.diagnosis.reachability import from_fetch_error
+from alertengine.core.diagnosis.redaction import shorten
+from alertengine.core.diagnosis.weighing import Case, Verdict
+
+RULES = (
+    dependencies.db_slow,
+    dependencies.pool_exhaustion,
+    dependencies.upstream_5xx,
+    dependencies.upstream_timeout,
+    dependencies.upstream_throttle,
+    dependencies.upstream_down,
+    dependencies.certificate_or_dns,
+    application.app_exception,
+    application.bad_deploy,
+    application.disk_full,
+    application.auth_break,
+    process.memory_leak,
+    process.cpu_hog,
+    process.loop_block,
+    traffic.traffic_surge,
+    traffic.scanner_4xx,
+    traffic.no_traffic,
+)
+
+
+def diagnose(report: Mapping[str, object] | None, fetch_error: FetchError | None = None) -> Finding:
+    """The likeliest cause by rules alone. Never raises, whatever the report holds."""
+    if fetch_error is not None:
+        return from_fetch_error(fetch_error)
+    found = facts.read(report if isinstance(report, Mapping) else {})
+    seen = signals.measure(found)
+    cases = [*(rule(found, seen) for rule in RULES), *hints.without_evidence(found, seen)]
+    verdict = weighing.weigh(_merged(cases), _completeness(found))
+    return _named(verdict) if verdict.clear else _unclear(verdict, found)
+
+
+def _merged(cases: list[Case]) -> list[Case]:
+    """One case for each cause, the strongest."""
+    return [weighing.strongest((case for case in cases if case.cause == cause), cause) for cause in CAUSES]
+
+
+def _completeness(found: facts.Facts) -> float:
+    return 1 - len(found.missing) / len(facts.SECTIONS)
+
+
+def _named(verdict: Verdict) -> Finding:
+    case = verdict.ranked[0]
+    said = advice.lead(case.cause, case.route, case.dependency)
+    return Finding(
+        cause=case.cause,
+        confidence=verdict.confidences[0],
+        summary=_summary(said, case),
+        evidence=case.items[:EVIDENCE_LIMIT],
+        alternatives=_alternatives(verdict, 1),
+        route=case.route,
+        dependency=case.dependency,
+        check_first=advice.check_first(case.cause, case.route, case.dependency),
+    )
+
+
+def _unclear(verdict: Verdict, found: facts.Facts) -> Finding:
+    likely = verdict.ranked[:2]
+    names = " or ".join(CAUSES[case.cause] for case in likely)
+    said = f"The cause is not clear; likeliest: {names}." if names else "The cause is not clear: nothing stands out."
+    if not found.has_evidence:
+        said += " Only the overall figures are known, no timings of dependencies, exceptions or process."
+    evidence = weighing.unique(item for case in likely for item in case.items[:3])
+    return Finding(
+        cause=UNCLEAR,
+        confidence=max(verdict.confidences, default=0.0),
+        summary=shorten(said, SUMMARY_LIMIT),
+        evidence=evidence[:EVIDENCE_LIMIT],
+        alternatives=_alternatives(verdict, 0),
+        route=likely[0].route if likely else None,
+        dependency=None,
+        check_first=advice.check_first(UNCLEAR, None, None),
+    )
+
+
+def _alternatives(verdict: Verdict, skip: int) -> tuple[tuple[str, float], ...]:
+    ranked = list(zip(verdict.ranked, verdict.confidences, strict=True))
+    return tuple((case.cause, confidence) for case, confidence in ranked[skip : skip + 2])
+
+
+def _summary(said: str, case: Case) -> str:
+    facts_said = "; ".join(item.text for item in case.items[:2])
+    return shorten(f"{said} Measured: {facts_said}." if facts_said else said, SUMMARY_LIMIT)

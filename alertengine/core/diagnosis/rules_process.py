@@ -1,0 +1,61 @@
+"""Rules about the process: memory, processor and event loop.
+
+The three look alike from outside (everything is slow) and are told apart by what
+goes with the lateness: growing memory with clean-up time, processor time, or neither.
+"""
+
+from alertengine.core.diagnosis import families, items
+from alertengine.core.diagnosis.facts import Facts, RouteFact
+from alertengine.core.diagnosis.reading import clamp
+from alertengine.core.diagnosis.rules_dependencies import slowest_route
+from alertengine.core.diagnosis.signals import Signals
+from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
+
+
+def memory_leak(facts: Facts, seen: Signals) -> Case:
+    """Necessary: memory grows and goes on growing. Against: more requests at once need more memory."""
+    told = families.with_family(facts.exceptions, families.MEMORY)
+    runtime = facts.runtime
+    return for_cause(
+        "memory_leak",
+        Sign(4.2 * max(seen.leak, 0.9 * clamp(len(told))), (items.memory_growth(runtime), *map(items.raised, told[:1]))),
+        Sign(1.0 * seen.gc, (items.collecting(runtime),)),
+        Sign(0.5 * clamp(runtime.rss_mb.factor() - 1), (items.memory(runtime),)),
+        Sign(0.3 * seen.lag, (items.lag(runtime),)),
+        Sign(-2.0 * seen.surge * (1 - seen.gc)),
+    )
+
+
+def cpu_hog(facts: Facts, seen: Signals) -> Case:
+    """Necessary: processor time beyond what the traffic needs. Against: it goes into memory clean-up."""
+    runtime, route = facts.runtime, _only_route(facts)
+    return for_cause(
+        "cpu_hog",
+        Sign(3.2 * seen.cpu, (items.cpu(runtime),)),
+        Sign(1.5 * seen.lag * seen.cpu, (items.lag(runtime),)),
+        Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
+        Sign(-4.5 * max(seen.leak, seen.gc)),
+        Sign(-2.5 * seen.surge),
+        route=route.route if route else None,
+    )
+
+
+def loop_block(facts: Facts, seen: Signals) -> Case:
+    """Necessary: the event loop runs late. Against: the processor is busy, so it is not a call that waits."""
+    runtime, route = facts.runtime, _only_route(facts)
+    cpu_known = runtime.cpu.now is not None
+    return for_cause(
+        "loop_block",
+        Sign((4.6 if cpu_known else 3.2) * seen.lag, (items.lag(runtime),)),
+        Sign(0.4 * (1 - seen.cpu) * cpu_known, (items.cpu(runtime),)),
+        Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
+        Sign(-4.5 * seen.cpu),
+        Sign(-4.5 * max(seen.leak, seen.gc)),
+        Sign(-1.5 * seen.surge),
+        route=route.route if route else None,
+    )
+
+
+def _only_route(facts: Facts) -> RouteFact | None:
+    """A late loop slows every route: the slowest is worth a look, no more."""
+    return slowest_route(facts)

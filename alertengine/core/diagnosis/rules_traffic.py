@@ -1,0 +1,54 @@
+"""Rules about who asks, and how much."""
+
+from alertengine.core.diagnosis import items
+from alertengine.core.diagnosis.facts import Facts
+from alertengine.core.diagnosis.reading import clamp
+from alertengine.core.diagnosis.signals import Signals
+from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
+
+
+def traffic_surge(facts: Facts, seen: Signals) -> Case:
+    """Necessary: requests to existing routes multiply. What follows (waiting, crowding) supports it."""
+    return for_cause(
+        "traffic_surge",
+        Sign(5.0 * seen.surge, (_requests(facts),)),
+        Sign(0.5 * seen.crowded, (items.in_flight(facts.runtime),)),
+        Sign(-2.0 * seen.scan),
+        Sign(-1.0 * seen.leak * seen.gc),
+    )
+
+
+def scanner_4xx(facts: Facts, seen: Signals) -> Case:
+    """Necessary: requests to paths that do not exist. One busy client supports it; a botnet has many."""
+    not_found = _not_found_share(facts)
+    concentrated = clamp(facts.traffic.top_client_share.rise() / 0.4)
+    known = facts.traffic.unmatched.now is not None
+    return for_cause(
+        "scanner_4xx",
+        Sign(4.5 * max(seen.scan, 0.0 if known else 0.7 * not_found), (items.unmatched(facts.traffic),)),
+        Sign(0.8 * concentrated, (items.top_client(facts.traffic),)),
+        Sign(0.3 * seen.refusals),
+        Sign(-2.0 * seen.errors),
+    )
+
+
+def no_traffic(facts: Facts, seen: Signals) -> Case:
+    """Necessary: (almost) nothing arrives. Against: requests are stuck inside, so they did arrive."""
+    told = [alert for alert in facts.alerts if alert.type == "traffic_drop"]
+    stuck = clamp(((facts.runtime.in_flight.now or 0.0) - (facts.runtime.in_flight_max.usual or 3.0)) / 5)
+    return for_cause(
+        "no_traffic",
+        Sign(max(4.6 * seen.quiet, 4.2 * clamp(len(told))), (items.traffic(facts.traffic), *map(items.alerted, told[:1]))),
+        Sign(-4.0 * max(stuck, seen.crowded if stuck else 0.0)),
+        Sign(-1.5 * seen.lag),
+    )
+
+
+def _requests(facts: Facts) -> items.EvidenceItem:
+    return items.matched(facts.traffic) if facts.traffic.matched.now is not None else items.traffic(facts.traffic)
+
+
+def _not_found_share(facts: Facts) -> float:
+    total = sum(sum(route.status.values()) for route in facts.routes)
+    missing = sum(route.status.get("404", 0.0) + route.status.get("405", 0.0) for route in facts.routes)
+    return clamp(2.5 * missing / total) if total >= 5 else 0.0

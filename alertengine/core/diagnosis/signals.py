@@ -1,0 +1,160 @@
+"""How strongly each sign shows, from 0 (as usual) to 1 (beyond doubt).
+
+A rule weighs these strengths; here stand the measures behind them. Figures that are
+unknown give 0: what was not measured is no sign of anything.
+"""
+
+import math
+from dataclasses import dataclass
+
+from alertengine.core.diagnosis.facts import DependencyFact, Facts, RouteFact, RuntimeFact, TrafficFact
+from alertengine.core.diagnosis.reading import Reading, clamp
+
+FEW_SAMPLES = 20
+"""Below this many, one straggler alone makes a P95."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """Strengths that concern the process as a whole."""
+
+    lag: float
+    cpu: float
+    leak: float
+    gc: float
+    surge: float
+    scan: float
+    quiet: float
+    crowded: float
+    errors: float
+    refusals: float
+    slowness: float
+
+
+def measure(facts: Facts) -> Signals:
+    runtime, traffic = facts.runtime, facts.traffic
+    return Signals(
+        lag=lag(runtime),
+        cpu=cpu(runtime, traffic),
+        leak=leak(runtime),
+        gc=clamp(runtime.gc_ms_per_s.rise() / 100),
+        surge=surge(traffic),
+        scan=scan(traffic),
+        quiet=quiet(facts),
+        crowded=clamp(math.log2(max(1.0, runtime.in_flight_max.factor(2))) / 2),
+        errors=max([clamp((facts.error_rate or 0) / 0.1), *map(erring, facts.routes)]),
+        refusals=max([clamp((facts.client_error_rate or 0) / 0.2), *map(refusing, facts.routes)]),
+        slowness=max([0.0, *map(slow_route, facts.routes)]),
+    )
+
+
+def lag(runtime: RuntimeFact) -> float:
+    """A healthy loop is late by a few milliseconds; 40 more is plain for everybody waiting on it."""
+    typical = clamp((runtime.lag_p95_ms.rise(5) - 8) / 32)
+    # One long stall shows in the maximum alone, and so does one moment of a busy machine.
+    return max(typical, 0.6 * clamp((runtime.lag_max_ms.rise(20) - 80) / 250))
+
+
+def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
+    """Processor time beyond what today's traffic would usually need."""
+    now = runtime.cpu.now
+    if now is None:
+        return 0.0
+    if runtime.cpu.usual is None:
+        return clamp((now - 0.6) / 0.3)
+    expected = runtime.cpu.usual * max(1.0, traffic.rps.factor(0.5))
+    return clamp((now - expected) / 0.12) * clamp(((now + 0.01) / (expected + 0.01) - 1.3) / 0.9)
+
+
+def leak(runtime: RuntimeFact) -> float:
+    """Growth that goes on. Warming up takes a few tenths of a megabyte a second for a few seconds."""
+    slope = clamp((runtime.rss_slope_mb_s.rise() - 0.5) / 1.2)
+    grown = clamp((runtime.rss_mb.factor() - 1.15) / 0.5)
+    return max(slope, 0.6 * grown) if slope or grown > 0.5 else 0.0
+
+
+def surge(traffic: TrafficFact) -> float:
+    """Requests to existing routes: twice the usual is a third of the way, four times all of it."""
+    reading = traffic.matched if traffic.matched.now is not None else traffic.rps
+    return clamp((math.log2(max(1.0, reading.factor(1))) - 0.5) / 1.5)
+
+
+def scan(traffic: TrafficFact) -> float:
+    """Requests to paths that do not exist, as a share of all."""
+    extra = traffic.unmatched.rise()
+    if extra <= 0:
+        return 0.0
+    total = (traffic.matched.now or 0.0) + (traffic.unmatched.now or 0.0)
+    return clamp(2.5 * extra / max(total, 0.1)) * clamp(extra / 1.5)
+
+
+def quiet(facts: Facts) -> float:
+    """Next to nothing arrives where usually something does."""
+    reading = facts.traffic.rps
+    if reading.now is None or reading.usual is None or reading.usual < 0.3:
+        return 0.0
+    return clamp((0.5 - reading.now / reading.usual) / 0.4)
+
+
+def reliable(count: float | None, enough: float = 5) -> float:
+    """Trust in a figure by its sample size; an unknown size is taken at its word."""
+    return 1.0 if count is None else clamp(count / enough)
+
+
+def slow(p50: Reading, p95: Reading, count: float | None) -> float:
+    """Slower than usual: by its median, or by its P95 if that is made of more than one call."""
+    typical = _slower(p50) * reliable(count)
+    worst = _slower(p95) * (reliable(count, FEW_SAMPLES) if count is not None and count < FEW_SAMPLES else 1.0)
+    return max(typical, 0.9 * worst if count is None or count >= FEW_SAMPLES else 0.5 * worst)
+
+
+def _slower(reading: Reading) -> float:
+    """Twice the usual is half of the way, four times all of it; below 10 ms more nobody notices."""
+    if reading.now is None:
+        return 0.0
+    if reading.usual is None:
+        return 0.5 * clamp((reading.now - 500) / 1000)
+    return clamp(math.log2(max(1.0, reading.factor(2))) / 2) * clamp((reading.rise() - 5) / 25)
+
+
+def slow_route(fact: RouteFact) -> float:
+    return slow(fact.p50_ms, fact.p95_ms, fact.sample_size.now)
+
+
+def slow_calls(fact: DependencyFact) -> float:
+    """The calls themselves are slow; time spent waiting for a connection is taken off."""
+    p50, p95 = fact.p50_ms, fact.p95_ms
+    wait, whole = fact.wait_p95_ms.now or 0.0, p95.now or 0.0
+    # Some applications time the waiting as part of the call; then the call is never shorter than its wait.
+    if wait > 20 and wait <= whole <= 1.25 * wait + 2 * (p95.usual or 0.0):
+        return _slower(Reading(whole - wait, p95.usual)) * reliable(fact.count.now)
+    return slow(p50, p95, fact.count.now)
+
+
+def waiting(fact: DependencyFact) -> float:
+    """Waiting for a connection, against how long a call usually takes."""
+    worth_noticing = max(60.0, 1.5 * (fact.p95_ms.usual or 0.0))
+    return clamp((fact.wait_p95_ms.rise() - 5) / worth_noticing) * reliable(fact.count.now, 3)
+
+
+def failing(fact: DependencyFact) -> float:
+    """Calls that fail beyond the usual share; a fifth of all is beyond doubt."""
+    excess = fact.fail_rate.rise()
+    failed = (fact.fail_rate.now or 0.0) * (fact.count.now or 0.0)
+    return clamp((excess - 0.01) / 0.2) * (clamp(failed / 4) if fact.count.now is not None else 1.0)
+
+
+def vanished(fact: DependencyFact, pace: float) -> float:
+    """Calls that no longer end: next to none are finished while others go on at `pace` of the usual."""
+    now, usual = fact.count.now, fact.count.usual
+    if now is None or usual is None or usual < 10:
+        return 0.0
+    return clamp(1 - 4 * now / max(1.0, usual * pace))
+
+
+def erring(fact: RouteFact) -> float:
+    return clamp((fact.error_rate.rise() - 0.005) / 0.1) * reliable(fact.sample_size.now)
+
+
+def refusing(fact: RouteFact) -> float:
+    return clamp((fact.client_error_rate.rise() - 0.02) / 0.25) * reliable(fact.sample_size.now)

@@ -1,0 +1,84 @@
+"""What can happen to an incident. An incident is its events; nothing changes without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from alertengine.core.model import SYSTEM, Actor, rfc3339
+
+
+class EventType(StrEnum):
+    INCIDENT_DETECTED = "incident_detected"
+    DIAGNOSIS_COMPLETED = "diagnosis_completed"
+    ALERT_QUEUED = "alert_queued"
+    ALERT_ACCEPTED = "alert_accepted"
+    ALERT_FAILED = "alert_failed"
+    ALERT_DEAD = "alert_dead"
+    INCIDENT_ESCALATED = "incident_escalated"
+    RECOVERY_PREVIEWED = "recovery_previewed"
+    RECOVERY_APPROVED = "recovery_approved"
+    RECOVERY_AUTHORIZED = "recovery_authorized"
+    RECOVERY_REJECTED = "recovery_rejected"
+    AUTHORIZATION_REFUSED = "authorization_refused"
+    RECOVERY_STARTED = "recovery_started"
+    RECOVERY_SUCCEEDED = "recovery_succeeded"
+    RECOVERY_FAILED = "recovery_failed"
+    RECOVERY_OUTCOME_UNKNOWN = "recovery_outcome_unknown"
+    HEALTH_VERIFIED = "health_verified"
+    HEALTH_NOT_RECOVERED = "health_not_recovered"
+    INCIDENT_RESOLVED = "incident_resolved"
+    INCIDENT_EXPIRED = "incident_expired"
+    LINK_REISSUED = "link_reissued"
+
+
+class Stage(StrEnum):
+    DETECTED = "DETECTED"
+    DIAGNOSED = "DIAGNOSED"
+    ALERTED = "ALERTED"
+    AUTHORIZED = "AUTHORIZED"
+    RECOVERING = "RECOVERING"
+    VERIFYING = "VERIFYING"
+    RESOLVED = "RESOLVED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event that was decided but not yet appended. `data` is JSON."""
+
+    type: EventType
+    data: Mapping[str, Any] = field(default_factory=dict)
+    actor: Actor = SYSTEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An appended event. `seq` counts from 1 within the incident; `hash` is its leaf in the tenant's tree,
+    `prev_hash` that of the incident's event before it ("" for the first)."""
+
+    tenant_id: str
+    incident_id: str
+    seq: int
+    at: datetime
+    type: EventType
+    actor: Actor
+    data: Mapping[str, Any]
+    hash: str
+    prev_hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "seq": self.seq,
+            "at": rfc3339(self.at),
+            "type": str(self.type),
+            "actor": self.actor.to_json(),
+            "data": dict(self.data),
+            "hash": self.hash,
+            "prev_hash": self.prev_hash,
+        }

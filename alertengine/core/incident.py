@@ -1,0 +1,234 @@
+"""The state of an incident, folded from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from alertengine.core.events import Event, EventType, Stage
+from alertengine.core.model import ActionSpec, Actor
+
+DECIDABLE = frozenset({Stage.DETECTED, Stage.DIAGNOSED, Stage.ALERTED})
+"""Stages in which a person may authorize or reject."""
+
+WAITING = DECIDABLE | {Stage.REJECTED, Stage.EXPIRED}
+"""Stages in which nothing runs and the incident ends when the service heals by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One authorized run of an action. `status`: authorized, started, succeeded, failed or unknown."""
+
+    id: str
+    status: str
+    action: str
+    authorized_by: Actor
+    authorized_at: datetime
+    boot: str | None = None
+    """The daemon's life in which it started: another life means that the outcome is not known."""
+    ended_at: datetime | None = None
+    detail: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "status": self.status}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """`round` counts the decisions asked for: each authorization belongs to exactly one."""
+
+    tenant_id: str
+    id: str
+    service_id: str
+    service: str
+    stage: Stage
+    severity: str
+    title: str
+    opened_at: datetime
+    version: int
+    is_test: bool = False
+    round: int = 1
+    detected: Mapping[str, Any]
+    diagnosis: Mapping[str, Any] | None = None
+    action: ActionSpec | None = None
+    alert_queued_at: datetime | None = None
+    """When people were first asked for the decision of this round."""
+    escalated_at: datetime | None = None
+    approvals: tuple[Actor, ...] = ()
+    execution: Execution | None = None
+    rejected_by: Actor | None = None
+    last_at: datetime
+    closed_at: datetime | None = None
+    healthy: bool = False
+    """Health was verified in this stage (an unknown outcome stays open for a human all the same)."""
+
+    @property
+    def open(self) -> bool:
+        return self.stage is not Stage.RESOLVED
+
+    @property
+    def holds_slot(self) -> bool:
+        """While true, the service can have no other incident."""
+        return self.open and not self.is_test and not self.healthy
+
+    @property
+    def approvals_needed(self) -> int:
+        return self.action.approvals if self.action else 1
+
+
+def fold(events: Iterable[Event]) -> Incident:
+    """The incident that `events` (in order, from the first) describe."""
+    state: Incident | None = None
+    for event in events:
+        state = apply(state, event)
+    if state is None:
+        raise ValueError("an incident without events")
+    return state
+
+
+def apply(state: Incident | None, event: Event) -> Incident:
+    """`state` after `event`. Events of unknown effect (deliveries, previews) only move the version."""
+    if state is None:
+        return _detected(event)
+    changed = _EFFECTS[event.type](state, event) if event.type in _EFFECTS else state
+    return replace(changed, version=event.seq, last_at=event.at)
+
+
+def _detected(event: Event) -> Incident:
+    data = event.data
+    return Incident(
+        tenant_id=event.tenant_id,
+        id=event.incident_id,
+        service_id=data["service_id"],
+        service=data["service"],
+        stage=Stage.DETECTED,
+        severity=data["severity"],
+        title=data["title"],
+        opened_at=event.at,
+        version=event.seq,
+        is_test=data.get("is_test", False),
+        detected=data,
+        last_at=event.at,
+    )
+
+
+def _diagnosed(state: Incident, event: Event) -> Incident:
+    action = event.data.get("action")
+    return replace(
+        state,
+        stage=Stage.DIAGNOSED if state.stage is Stage.DETECTED else state.stage,
+        diagnosis=event.data,
+        action=ActionSpec.from_json(action) if action else None,
+    )
+
+
+def _queued(state: Incident, event: Event) -> Incident:
+    if not event.data.get("asks"):
+        return state
+    return replace(state, alert_queued_at=state.alert_queued_at or event.at)
+
+
+def _accepted(state: Incident, event: Event) -> Incident:
+    asked = event.data.get("asks") and state.stage in (Stage.DETECTED, Stage.DIAGNOSED)
+    return replace(state, stage=Stage.ALERTED) if asked else state
+
+
+def _escalated(state: Incident, event: Event) -> Incident:
+    return replace(state, escalated_at=event.at)
+
+
+def _approved(state: Incident, event: Event) -> Incident:
+    return replace(state, approvals=(*state.approvals, event.actor))
+
+
+def _authorized(state: Incident, event: Event) -> Incident:
+    data = event.data
+    execution = Execution(
+        id=data["execution_id"],
+        status="authorized",
+        action=data["action"]["name"],
+        authorized_by=event.actor,
+        authorized_at=event.at,
+    )
+    return replace(
+        state, stage=Stage.AUTHORIZED, execution=execution, approvals=(*state.approvals, event.actor)
+    )
+
+
+def _started(state: Incident, event: Event) -> Incident:
+    return _executing(state, Stage.RECOVERING, status="started", boot=event.data["boot"])
+
+
+def _succeeded(state: Incident, event: Event) -> Incident:
+    return _executing(state, Stage.VERIFYING, status="succeeded", ended_at=event.at, detail=event.data)
+
+
+def _failed(state: Incident, event: Event) -> Incident:
+    ended = _executing(state, state.stage, status="failed", ended_at=event.at, detail=event.data)
+    return _next_round(ended)
+
+
+def _unknown(state: Incident, event: Event) -> Incident:
+    return _executing(state, Stage.UNKNOWN, status="unknown", ended_at=event.at, detail=event.data)
+
+
+def _executing(state: Incident, stage: Stage, **changes: Any) -> Incident:
+    if state.execution is None:
+        raise ValueError(f"{state.id}: a recovery went on that nobody authorized")
+    return replace(state, stage=stage, execution=replace(state.execution, **changes))
+
+
+def _next_round(state: Incident, *_: Event) -> Incident:
+    return replace(
+        state,
+        stage=Stage.DIAGNOSED,
+        round=state.round + 1,
+        alert_queued_at=None,
+        escalated_at=None,
+        approvals=(),
+    )
+
+
+def _rejected(state: Incident, event: Event) -> Incident:
+    return replace(state, stage=Stage.REJECTED, rejected_by=event.actor)
+
+
+def _verified(state: Incident, event: Event) -> Incident:
+    return replace(state, healthy=True)
+
+
+def _resolved(state: Incident, event: Event) -> Incident:
+    return replace(state, stage=Stage.RESOLVED, closed_at=event.at)
+
+
+def _expired(state: Incident, event: Event) -> Incident:
+    return replace(state, stage=Stage.EXPIRED)
+
+
+def _reissued(state: Incident, event: Event) -> Incident:
+    """A fresh link reopens a decision that had expired."""
+    if state.stage is not Stage.EXPIRED:
+        return state
+    return _next_round(state)
+
+
+_EFFECTS = {
+    EventType.DIAGNOSIS_COMPLETED: _diagnosed,
+    EventType.ALERT_QUEUED: _queued,
+    EventType.ALERT_ACCEPTED: _accepted,
+    EventType.INCIDENT_ESCALATED: _escalated,
+    EventType.RECOVERY_APPROVED: _approved,
+    EventType.RECOVERY_AUTHORIZED: _authorized,
+    EventType.RECOVERY_STARTED: _started,
+    EventType.RECOVERY_SUCCEEDED: _succeeded,
+    EventType.RECOVERY_FAILED: _failed,
+    EventType.RECOVERY_OUTCOME_UNKNOWN: _unknown,
+    EventType.RECOVERY_REJECTED: _rejected,
+    EventType.HEALTH_VERIFIED: _verified,
+    EventType.HEALTH_NOT_RECOVERED: _next_round,
+    EventType.INCIDENT_RESOLVED: _resolved,
+    EventType.INCIDENT_EXPIRED: _expired,
+    EventType.LINK_REISSUED: _reissued,
+}

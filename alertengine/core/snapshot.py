@@ -1,0 +1,146 @@
+"""What one poll said about a service, in our words, whichever SDK answered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from alertengine.core.diagnosis.model import FetchError
+from alertengine.core.model import rfc3339
+
+
+class Health(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNREACHABLE = "unreachable"
+    """The health URL could not be read: refused, timed out, answered something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One poll. `score` is 0-100, rates are 0-1, times are milliseconds; None where the report has none."""
+
+    at: datetime
+    health: Health
+    score: float | None = None
+    p95_ms: float | None = None
+    error_rate: float | None = None
+    sample_size: int | None = None
+    headline: str = ""
+    """The worst alert in one sentence, or what went wrong with the poll."""
+    route: str | None = None
+    since: str | None = None
+    error: FetchError | None = None
+    report: Mapping[str, Any] | None = None
+    judged: bool = True
+    """The SDK judged statistically; a foreign report needs more evidence before it is believed."""
+
+    @property
+    def healthy(self) -> bool:
+        return self.health in (Health.OK, Health.WARNING)
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts without the report, for an event or a page."""
+        return {
+            "at": rfc3339(self.at),
+            "health": str(self.health),
+            "score": self.score,
+            "p95_ms": self.p95_ms,
+            "error_rate": self.error_rate,
+            "sample_size": self.sample_size,
+            "headline": self.headline,
+            "route": self.route,
+            "since": self.since,
+            "error": {"kind": self.error.kind, "detail": self.error.detail} if self.error else None,
+        }
+
+
+_STATES = {
+    "ok": Health.OK,
+    "healthy": Health.OK,
+    "warning": Health.WARNING,
+    "degraded": Health.WARNING,
+    "critical": Health.CRITICAL,
+}
+
+
+def number(value: Any) -> float | None:
+    """A finite JSON number as float; None for everything else (bool is not a number)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def text(value: Any, limit: int = 200) -> str | None:
+    """A JSON string without control characters, cut to `limit`; None for everything else."""
+    if not isinstance(value, str):
+        return None
+    return "".join(c for c in value if c.isprintable())[:limit]
+
+
+def unreachable(at: datetime, error: FetchError) -> Snapshot:
+    return Snapshot(at=at, health=Health.UNREACHABLE, headline=_UNREACHABLE[error.kind](error), error=error)
+
+
+def read_report(at: datetime, report: Any) -> Snapshot:
+    """A health report as a snapshot; a JSON of another shape is a service that cannot be read."""
+    status = report.get("status") if isinstance(report, Mapping) else None
+    if not isinstance(status, str) or status not in _STATES:
+        return unreachable(at, FetchError(kind="wrong_shape", detail="no status of ok, warning or critical"))
+    score, judged_status = _score(report)
+    metrics = _mapping(report.get("metrics"))
+    worst = _worst(report.get("alerts"))
+    samples = number(metrics.get("sample_size"))
+    return Snapshot(
+        at=at,
+        health=_worse(_STATES[status], judged_status),
+        score=score,
+        p95_ms=number(metrics.get("overall_p95_ms")),
+        error_rate=number(metrics.get("error_rate")),
+        sample_size=None if samples is None else int(samples),
+        headline=text(worst.get("message")) or f"health is {status}",
+        route=text(worst.get("route")),
+        since=text(worst.get("since"), 40),
+        report=report,
+        judged="storage" in report,
+    )
+
+
+def _score(report: Mapping[str, Any]) -> tuple[float | None, Health]:
+    value = report.get("health_score")
+    if not isinstance(value, Mapping):
+        return number(value), Health.OK
+    status = value.get("status")
+    return number(value.get("score")), _STATES.get(status, Health.OK) if isinstance(status, str) else Health.OK
+
+
+def _worst(alerts: Any) -> Mapping[str, Any]:
+    rows = [a for a in alerts if isinstance(a, Mapping)] if isinstance(alerts, Sequence) else []
+    critical = [a for a in rows if a.get("severity") == "critical"]
+    return (critical or rows or [{}])[0]
+
+
+def _worse(a: Health, b: Health) -> Health:
+    order = list(Health)
+    return max(a, b, key=order.index)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+_UNREACHABLE = {
+    "refused": lambda e: "nothing answers at its health address (connection refused)",
+    "timeout": lambda e: f"its health address does not answer in time ({e.detail or 'time-out'})",
+    "dns": lambda e: "the name of its health address does not resolve",
+    "tls": lambda e: "its certificate is not accepted",
+    "status": lambda e: f"its health address answers HTTP {e.status}",
+    "not_json": lambda e: "its health address answers something that is not JSON",
+    "wrong_shape": lambda e: f"its health address answers JSON of another shape ({e.detail})",
+    "too_large": lambda e: f"its health address answers too much ({e.detail})",
+}

@@ -1,0 +1,153 @@
+"""Every exception of the product. A class's docstring is its default message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class AlertEngineError(Exception):
+    """Something went wrong in AlertEngine."""
+
+    code: ClassVar[str] = "ERROR"
+    status: ClassVar[int] = 500
+    """The HTTP status that carries this error."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(AlertEngineError):
+    """The configuration is not usable."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class DataDirectoryHeld(AlertEngineError):
+    """Another AlertEngine daemon holds this data directory. Stop it first, or choose another --data-dir."""
+
+
+class DaemonUnreachable(AlertEngineError):
+    """A daemon holds the data directory but does not answer on its socket. Is it stopped or hung?"""
+
+
+class StoreUnavailable(AlertEngineError):
+    """The store cannot be written, so nothing may run: it could not be recorded. Check disk space and retry."""
+
+    code = "STORE_UNAVAILABLE"
+    status = 503
+
+
+class StoreDamaged(AlertEngineError):
+    """The store does not verify. Nothing may run until an operator restores it: alertengine restore FILE."""
+
+    code = "STORE_DAMAGED"
+    status = 503
+
+
+class SchemaTooNew(AlertEngineError):
+    """The store was written by a newer AlertEngine. Upgrade this one; the file was not touched."""
+
+
+class Stale(AlertEngineError):
+    """The incident changed since it was read. Read it again and decide again."""
+
+    code = "STALE"
+    status = 409
+
+
+class SlotTaken(AlertEngineError):
+    """This service already has an open incident."""
+
+    code = "INCIDENT_OPEN"
+    status = 409
+
+
+class NotFound(AlertEngineError):
+    """There is no such thing."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class Invalid(AlertEngineError):
+    """The request is not valid."""
+
+    code = "INVALID"
+    status = 422
+
+
+class Refused(AlertEngineError):
+    """The decision was refused."""
+
+    code = "REFUSED"
+    status = 409
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        self.details = details
+        super().__init__(message)
+
+
+class TokenInvalid(Refused):
+    """This link is not valid. Use the newest message, or ask for a new link."""
+
+    code = "TOKEN_INVALID"
+    status = 401
+
+
+class TokenExpired(Refused):
+    """This link is over. A fresh one can be sent to you."""
+
+    code = "TOKEN_EXPIRED"
+    status = 401
+
+
+class TokenUsed(Refused):
+    """This link was already used. Nothing runs twice."""
+
+    code = "TOKEN_USED"
+
+
+class NotAwaitingApproval(Refused):
+    """This incident is not waiting for a decision."""
+
+    code = "NOT_AWAITING_APPROVAL"
+
+
+class ActionChanged(Refused):
+    """The action changed since this link was made. Look at the new preview before you decide."""
+
+    code = "ACTION_CHANGED"
+
+
+class RateLimited(Refused):
+    """Too many requests. Wait a moment."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+
+class DeliveryError(AlertEngineError):
+    """A message could not be delivered.
+
+    `permanent`: another try cannot help. `retry_after_s`: the provider asked to wait that long.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False, retry_after_s: float | None = None) -> None:
+        self.permanent = permanent
+        self.retry_after_s = retry_after_s
+        super().__init__(reason)
+
+
+class HttpError(AlertEngineError):
+    """An outside service could not be asked.
+
+    `kind`: refused, timeout, dns, tls, blocked, too_large or broken. `sent`: bytes may have reached it.
+    """
+
+    def __init__(self, kind: str, detail: str, *, sent: bool) -> None:
+        self.kind = kind
+        self.sent = sent
+        super().__init__(detail)

@@ -1,0 +1,89 @@
+"""What the pipeline needs from the outside. Protocols only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from alertengine.core.diagnosis.model import Finding
+from alertengine.core.message import Message
+from alertengine.core.model import ActionSpec, Contact, Service
+from alertengine.core.snapshot import Snapshot
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC wall time."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The provider took a message: its id there, where it gives one."""
+
+    provider_message_id: str | None = None
+
+
+class Channel(Protocol):
+    """A configured way to reach people."""
+
+    name: str
+    kind: str
+
+    async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
+        """Hand `message` over, or raise `DeliveryError`. Tries once; the outbox repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What an action is run for."""
+
+    execution_id: str
+    incident_id: str
+    tenant_id: str
+    service: Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is known after a run. `status`: succeeded, failed (it says so itself, or never began) or unknown."""
+
+    status: str
+    detail: str
+    facts: Mapping[str, Any]
+
+
+class Action(Protocol):
+    """A kind of recovery."""
+
+    kind: str
+
+    def describe(self, spec: ActionSpec) -> str:
+        """Exactly what would run, in one line, without secrets."""
+
+    async def preview(self, spec: ActionSpec, run: Run) -> str | None:
+        """What would happen, without doing it; None where the action has no preview."""
+
+    async def execute(self, spec: ActionSpec, run: Run) -> Outcome:
+        """Do it, once. Never repeats and never raises for a failure of the action."""
+
+
+class Source(Protocol):
+    """Where health reports come from."""
+
+    async def poll(self, service: Service, evidence: bool) -> Snapshot: ...
+
+    async def recoveries(self, service: Service) -> tuple[ActionSpec, ...]:
+        """The recoveries that the service itself offers; empty where it offers none or cannot be asked."""
+
+
+class Diagnoser(Protocol):
+    name: str
+
+    async def diagnose(self, snapshot: Snapshot) -> Finding: ...

@@ -1,0 +1,51 @@
+"""What every store offers: plain-function transactions, and reads beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from alertengine.core.events import Event, NewEvent
+
+T = TypeVar("T")
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Generic[T]):
+    """A read: its SQL and how to understand the rows."""
+
+    sql: str
+    params: tuple[Any, ...]
+    decode: Callable[[list[Row]], T]
+
+
+class Transaction(Protocol):
+    """One unit on the writer's thread: everything in it is durable together, or nothing is."""
+
+    def now(self, wall: datetime) -> datetime:
+        """`wall`, but never before what the store has already seen: a clock set back revives nothing."""
+
+    def fetch(self, query: Query[T]) -> T: ...
+
+    def execute(self, sql: str, *params: Any) -> int:
+        """Write; answer how many rows changed."""
+
+    def append(
+        self, tenant: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
+    ) -> list[Event]:
+        """Add `events` after number `expected` of the incident, or raise `Stale`."""
+
+
+class Store(Protocol):
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on the writer's thread; answer once it is durable.
+
+        Raises `StoreUnavailable` where that cannot be had; then nothing of it happened.
+        """
+
+    async def fetch(self, query: Query[T]) -> T: ...
+
+    async def close(self) -> None: ...

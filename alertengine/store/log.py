@@ -1,0 +1,144 @@
+"""Appending to the ledger inside a SQLite transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from alertengine.core.events import Event, EventType, NewEvent
+from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
+from alertengine.core.model import Actor, canonical, parse_time, rfc3339
+from alertengine.errors import Stale
+from alertengine.ledger.note import CheckpointSigner
+
+SYSTEM_TREE = "_system"
+BODY_LIMIT = 64 * 1024
+
+_INSERT_EVENT = "INSERT INTO event (tree, idx, incident, seq, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_NODE = "INSERT INTO node (tree, level, idx, hash) VALUES (?, ?, ?, ?)"
+_LAST = "SELECT seq, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq DESC LIMIT 1"
+
+
+def encode_body(
+    tenant: str, incident: str, seq: int, at: datetime, event: NewEvent, prev_hash: str
+) -> bytes:
+    """The exact bytes that are hashed and kept. The salt keeps a leaf's hash from betraying a pruned body."""
+    body = canonical(
+        {
+            "v": 1,
+            "salt": secrets.token_urlsafe(16),
+            "tenant_id": tenant,
+            "incident_id": incident,
+            "seq": seq,
+            "at": rfc3339(at),
+            "type": str(event.type),
+            "actor": event.actor.to_json(),
+            "data": dict(event.data),
+            "prev_hash": prev_hash,
+        }
+    )
+    if len(body) > BODY_LIMIT:
+        raise ValueError(f"an event of {len(body)} bytes; at most {BODY_LIMIT} are kept")
+    return body
+
+
+def decode_event(body: bytes, leaf: bytes) -> Event:
+    raw = json.loads(body)
+    return Event(
+        tenant_id=raw["tenant_id"],
+        incident_id=raw["incident_id"],
+        seq=raw["seq"],
+        at=parse_time(raw["at"]),
+        type=EventType(raw["type"]),
+        actor=Actor(**raw["actor"]),
+        data=raw["data"],
+        hash=leaf.hex(),
+        prev_hash=raw["prev_hash"],
+    )
+
+
+class Ledger:
+    """The trees of one store. Frontiers are cached; a transaction works on copies until it is kept."""
+
+    def __init__(self, db: sqlite3.Connection, signer: CheckpointSigner, host: str) -> None:
+        self._db = db
+        self._signer = signer
+        self._host = host
+        self._kept: dict[str, Frontier] = {}
+        self._open: dict[str, Frontier] = {}
+        self._unsigned: dict[str, Frontier] = {}
+
+    def append(
+        self, tree: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
+    ) -> list[Event]:
+        row = self._db.execute(_LAST, (tree, incident)).fetchone()
+        seq, prev = (row[0], row[1].hex()) if row else (0, "")
+        if seq != expected:
+            raise Stale(f"{incident} is at event {seq}, not {expected}. Read it again and decide again.")
+        appended = []
+        for event in events:
+            seq += 1
+            body = encode_body(tree, incident, seq, at, event, prev)
+            leaf = self._add(tree, incident, seq, event, body)
+            appended.append(decode_event(body, leaf))
+            prev = leaf.hex()
+        return appended
+
+    def _add(self, tree: str, incident: str, seq: int, event: NewEvent, body: bytes) -> bytes:
+        frontier = self._frontier(tree)
+        leaf = leaf_hash(body)
+        self._db.execute(_INSERT_EVENT, (tree, frontier.size, incident, seq, str(event.type), body, leaf))
+        above = [(tree, level, idx, hashed) for level, idx, hashed in frontier.append(leaf) if level]
+        if above:
+            self._db.executemany(_INSERT_NODE, above)
+        return leaf
+
+    def _frontier(self, tree: str) -> Frontier:
+        if tree not in self._open:
+            kept = self._unsigned.get(tree) or self._kept.get(tree) or self._load(tree)
+            self._open[tree] = kept.copy()
+        return self._open[tree]
+
+    def _load(self, tree: str) -> Frontier:
+        row = self._db.execute("SELECT size FROM tree WHERE tree = ?", (tree,)).fetchone()
+        if row is None:
+            self._db.execute("INSERT INTO tree (tree, size) VALUES (?, 0)", (tree,))
+            return Frontier()
+        return Frontier(row[0], [self._node(tree, level, idx) for level, idx in peak_coordinates(row[0])])
+
+    def _node(self, tree: str, level: int, idx: int) -> bytes:
+        sql = (
+            "SELECT hash FROM node WHERE tree = ? AND level = ? AND idx = ?"
+            if level
+            else "SELECT hash FROM event WHERE tree = ? AND ? = 0 AND idx = ?"
+        )
+        found: bytes = self._db.execute(sql, (tree, level, idx)).fetchone()[0]
+        return found
+
+    def keep(self) -> None:
+        """The transaction's appends stand, as far as the batch does."""
+        self._unsigned.update(self._open)
+        self._open.clear()
+
+    def drop(self) -> None:
+        """The transaction's appends are gone."""
+        self._open.clear()
+
+    def sign(self) -> None:
+        """Write one signed checkpoint for each tree that grew in this batch."""
+        for tree, frontier in self._unsigned.items():
+            note = self._signer.sign(f"{self._host}/log/{tree}", frontier.size, frontier.root())
+            self._db.execute(
+                "INSERT INTO checkpoint (tree, size, note) VALUES (?, ?, ?)", (tree, frontier.size, note)
+            )
+
+    def committed(self) -> None:
+        self._kept.update(self._unsigned)
+        self._unsigned.clear()
+
+    def rolled_back(self) -> None:
+        self._open.clear()
+        self._unsigned.clear()

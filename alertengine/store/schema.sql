@@ -1,0 +1,177 @@
+-- The ledger: one RFC 6962 tree per tenant, and the tree _system. Append-only by schema:
+-- UPDATE and DELETE are refused, and so is any INSERT but the next one, which closes INSERT OR REPLACE.
+CREATE TABLE tree (
+    tree TEXT PRIMARY KEY,
+    size INTEGER NOT NULL CHECK (size >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+    tree     TEXT NOT NULL REFERENCES tree (tree),
+    idx      INTEGER NOT NULL,
+    incident TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    type     TEXT NOT NULL,
+    body     BLOB NOT NULL,
+    hash     BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (tree, idx)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX event_incident ON event (tree, incident, seq);
+
+CREATE TABLE node (
+    tree  TEXT NOT NULL,
+    level INTEGER NOT NULL CHECK (level > 0),
+    idx   INTEGER NOT NULL,
+    hash  BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (tree, level, idx)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+    tree TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    note BLOB NOT NULL,
+    PRIMARY KEY (tree, size)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER tree_new BEFORE INSERT ON tree
+WHEN NEW.size <> 0 OR EXISTS (SELECT 1 FROM tree WHERE tree = NEW.tree)
+BEGIN SELECT RAISE(ABORT, 'ledger: a tree begins empty and once'); END;
+CREATE TRIGGER tree_grows BEFORE UPDATE ON tree
+WHEN NEW.tree <> OLD.tree OR NEW.size <> OLD.size + 1
+BEGIN SELECT RAISE(ABORT, 'ledger: a tree grows by one'); END;
+CREATE TRIGGER tree_stays BEFORE DELETE ON tree
+BEGIN SELECT RAISE(ABORT, 'ledger: a tree stays'); END;
+
+CREATE TRIGGER event_next BEFORE INSERT ON event
+WHEN NEW.idx IS NOT (SELECT size FROM tree WHERE tree = NEW.tree)
+  OR NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM event WHERE tree = NEW.tree AND incident = NEW.incident)
+BEGIN SELECT RAISE(ABORT, 'ledger: only the next event can be added'); END;
+CREATE TRIGGER event_counts AFTER INSERT ON event
+BEGIN UPDATE tree SET size = size + 1 WHERE tree = NEW.tree; END;
+CREATE TRIGGER event_unchanged BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'ledger: an event never changes'); END;
+CREATE TRIGGER event_stays BEFORE DELETE ON event
+BEGIN SELECT RAISE(ABORT, 'ledger: an event stays'); END;
+
+CREATE TRIGGER node_new BEFORE INSERT ON node
+WHEN EXISTS (SELECT 1 FROM node WHERE tree = NEW.tree AND level = NEW.level AND idx = NEW.idx)
+BEGIN SELECT RAISE(ABORT, 'ledger: a node is written once'); END;
+CREATE TRIGGER node_unchanged BEFORE UPDATE ON node
+BEGIN SELECT RAISE(ABORT, 'ledger: a node never changes'); END;
+CREATE TRIGGER node_stays BEFORE DELETE ON node
+BEGIN SELECT RAISE(ABORT, 'ledger: a node stays'); END;
+
+CREATE TRIGGER checkpoint_new BEFORE INSERT ON checkpoint
+WHEN EXISTS (SELECT 1 FROM checkpoint WHERE tree = NEW.tree AND size = NEW.size)
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint is written once'); END;
+CREATE TRIGGER checkpoint_unchanged BEFORE UPDATE ON checkpoint
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint never changes'); END;
+CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint stays'); END;
+
+-- What the events amount to, kept for look-ups and written in the same transaction.
+-- `slot` is 1 while the incident keeps its service from having another.
+CREATE TABLE incident (
+    tenant     TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    service_id TEXT NOT NULL,
+    service    TEXT NOT NULL,
+    stage      TEXT NOT NULL,
+    severity   TEXT NOT NULL,
+    title      TEXT NOT NULL,
+    opened_at  TEXT NOT NULL,
+    closed_at  TEXT,
+    is_test    INTEGER NOT NULL,
+    slot       INTEGER CHECK (slot = 1),
+    version    INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX incident_id ON incident (id);
+CREATE UNIQUE INDEX incident_slot ON incident (tenant, service_id) WHERE slot = 1;
+CREATE INDEX incident_newest ON incident (tenant, opened_at DESC, id);
+CREATE INDEX incident_open ON incident (opened_at) WHERE closed_at IS NULL;
+
+-- At most one authorization for each decision asked for, whatever the code above does.
+CREATE TABLE execution (
+    tenant   TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    round    INTEGER NOT NULL,
+    id       TEXT NOT NULL UNIQUE,
+    PRIMARY KEY (tenant, incident, round)
+) STRICT, WITHOUT ROWID;
+
+-- Links that were sent. Single use is the conditional update of used_at, whose row count decides.
+CREATE TABLE link (
+    jti        TEXT PRIMARY KEY,
+    tenant     TEXT NOT NULL,
+    incident   TEXT NOT NULL,
+    contact    TEXT NOT NULL,
+    round      INTEGER NOT NULL,
+    expires_at TEXT NOT NULL,
+    used_at    TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX link_contact ON link (tenant, incident, contact);
+
+-- The outbox: state is queued, sending, accepted or dead. due_at and lease_until say when to look again.
+CREATE TABLE delivery (
+    id        TEXT PRIMARY KEY,
+    tenant    TEXT NOT NULL,
+    incident  TEXT NOT NULL,
+    contact   TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    jti       TEXT NOT NULL,
+    queued_at TEXT NOT NULL,
+    due_at    TEXT NOT NULL,
+    state     TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'dead')),
+    attempts  INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_due ON delivery (due_at) WHERE state IN ('queued', 'sending');
+CREATE INDEX delivery_incident ON delivery (tenant, incident, queued_at);
+
+CREATE TABLE attempt (
+    delivery            TEXT NOT NULL REFERENCES delivery (id),
+    attempt             INTEGER NOT NULL,
+    tenant              TEXT NOT NULL,
+    incident            TEXT NOT NULL,
+    channel             TEXT NOT NULL,
+    provider            TEXT NOT NULL,
+    contact             TEXT NOT NULL,
+    outcome             TEXT NOT NULL CHECK (outcome IN ('sending', 'accepted', 'failed', 'dead')),
+    provider_message_id TEXT,
+    error               TEXT,
+    at                  TEXT NOT NULL,
+    PRIMARY KEY (delivery, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempt_incident ON attempt (tenant, incident, at);
+
+CREATE TABLE tenant (
+    id                   TEXT PRIMARY KEY,
+    name                 TEXT NOT NULL,
+    plan                 TEXT NOT NULL,
+    status               TEXT NOT NULL,
+    created_at           TEXT NOT NULL,
+    notification_channel TEXT NOT NULL,
+    webhook_url          TEXT,
+    key_id               TEXT NOT NULL UNIQUE,
+    key_hash             BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE service (
+    id            TEXT PRIMARY KEY,
+    tenant        TEXT NOT NULL REFERENCES tenant (id),
+    name          TEXT NOT NULL,
+    health_url    TEXT NOT NULL,
+    sealed_secret TEXT,
+    actions       TEXT,
+    UNIQUE (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact (
+    id          TEXT PRIMARY KEY,
+    tenant      TEXT NOT NULL REFERENCES tenant (id),
+    name        TEXT NOT NULL,
+    channel     TEXT NOT NULL,
+    address     TEXT NOT NULL,
+    role        TEXT NOT NULL,
+    verified_at TEXT,
+    UNIQUE (tenant, channel, address, name)
+) STRICT, WITHOUT ROWID;

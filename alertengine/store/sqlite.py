@@ -1,0 +1,146 @@
+"""The store on one SQLite file: WAL, full synchronisation, one writer, readers that never wait for it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from alertengine.core.events import Event, NewEvent
+from alertengine.core.model import parse_time
+from alertengine.errors import SchemaTooNew, StoreDamaged, StoreUnavailable
+from alertengine.ledger.note import CheckpointSigner
+from alertengine.store.base import Query
+from alertengine.store.incidents import project
+from alertengine.store.log import SYSTEM_TREE, Ledger
+from alertengine.store.writer import Writer
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x41455331  # "AES1"
+T = TypeVar("T")
+
+
+class SqliteTransaction:
+    """The writer's connection with everything that happens on it."""
+
+    def __init__(self, db: sqlite3.Connection, ledger: Ledger) -> None:
+        self.db = db
+        self._ledger = ledger
+        self._latest = _latest(db)
+
+    def now(self, wall: datetime) -> datetime:
+        return wall if self._latest is None else max(wall, self._latest)
+
+    def fetch(self, query: Query[T]) -> T:
+        return query.decode(self.db.execute(query.sql, query.params).fetchall())
+
+    def execute(self, sql: str, *params: Any) -> int:
+        return self.db.execute(sql, params).rowcount
+
+    def append(
+        self, tenant: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
+    ) -> list[Event]:
+        at = self.now(at)
+        appended = self._ledger.append(tenant, incident, events, expected, at)
+        if tenant != SYSTEM_TREE:
+            project(self, tenant, incident)
+        self._latest = at
+        return appended
+
+    def keep(self) -> None:
+        self._ledger.keep()
+
+    def drop(self) -> None:
+        self._ledger.drop()
+
+    def before_commit(self) -> None:
+        self._ledger.sign()
+
+    def committed(self) -> None:
+        self._ledger.committed()
+
+    def rolled_back(self) -> None:
+        self._ledger.rolled_back()
+
+
+class SqliteStore:
+    def __init__(self, path: Path, writer: Writer, reader: aiosqlite.Connection) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, path: Path, signer: CheckpointSigner, host: str) -> SqliteStore:
+        """Open or create the file. Raises `SchemaTooNew`, `StoreDamaged` or `StoreUnavailable`."""
+
+        def open_unit() -> SqliteTransaction:
+            db = connect(path)
+            return SqliteTransaction(db, Ledger(db, signer, host))
+
+        writer = Writer(open_unit)
+        await writer.start()
+        reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        return cls(path, writer, reader)
+
+    async def transact(self, work: Callable[[SqliteTransaction], T]) -> T:
+        result: T = await self._writer.submit(work)
+        return result
+
+    async def fetch(self, query: Query[T]) -> T:
+        try:
+            return query.decode(list(await self._reader.execute_fetchall(query.sql, query.params)))
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The store cannot be read ({error}).") from error
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.stop()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The writing connection, with the schema in place."""
+    try:
+        db = sqlite3.connect(path, isolation_level=None)
+        path.chmod(0o600)
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # with NORMAL an acknowledged commit is lost in a power cut
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "secure_delete=ON",
+        ):
+            db.execute(f"PRAGMA {pragma}")
+        _migrate(db, path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoreUnavailable(f"{path} cannot be opened ({error}). Check its folder and its rights.") from error
+        raise StoreDamaged(f"{path} is not a sound store ({error}). Restore it: alertengine restore FILE") from error
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"{path} has schema {version}, this AlertEngine knows {SCHEMA_VERSION}. Upgrade AlertEngine; "
+            "the file was not touched."
+        )
+    if version == 0:
+        schema = files("alertengine.store").joinpath("schema.sql").read_text()
+        db.executescript(
+            f"BEGIN;{schema};PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
+        )
+
+
+def _latest(db: sqlite3.Connection) -> datetime | None:
+    """The newest time in the ledger: no event is ever earlier."""
+    row = db.execute(
+        "SELECT max(json_extract(CAST(e.body AS TEXT), '$.at')) FROM tree t JOIN event e"
+        " ON e.tree = t.tree AND e.idx = t.size - 1"
+    ).fetchone()
+    return parse_time(row[0]) if row[0] else None

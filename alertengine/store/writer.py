@@ -1,0 +1,139 @@
+"""One thread that owns the only writing connection, with adaptive group commit.
+
+Whatever waits in the queue when the thread is free is done in one SQLite transaction, each piece under a
+savepoint of its own, and answered after the one commit that makes all of it durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from alertengine.errors import StoreUnavailable
+
+BATCH_LIMIT = 256
+
+
+class Unit(Protocol):
+    """What the writer runs pieces of work against."""
+
+    db: sqlite3.Connection
+
+    def keep(self) -> None: ...
+    def drop(self) -> None: ...
+    def before_commit(self) -> None: ...
+    def committed(self) -> None: ...
+    def rolled_back(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Piece:
+    work: Callable[[Any], Any]
+    answer: Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)
+
+
+class Writer:
+    """`open_unit` runs on the writer's thread, so that the connection never leaves it."""
+
+    def __init__(self, open_unit: Callable[[], Unit]) -> None:
+        self._open_unit = open_unit
+        self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self._opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+
+    async def start(self) -> None:
+        self._thread.start()
+        await asyncio.wrap_future(self._opened)
+
+    async def submit(self, work: Callable[[Any], Any]) -> Any:
+        piece = Piece(work, Future())
+        self._queue.put(piece)
+        # A caller that is cancelled stops waiting; the transaction itself is never cut in half.
+        return await asyncio.shield(asyncio.wrap_future(piece.answer))
+
+    async def stop(self) -> None:
+        """Finish what was submitted, then close."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            unit = self._open_unit()
+        except BaseException as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        try:
+            while (batch := self._next_batch()) is not None:
+                self._commit(unit, batch)
+                for piece in batch:
+                    piece.settle()
+        finally:
+            unit.db.close()
+
+    def _next_batch(self) -> list[Piece] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < BATCH_LIMIT:
+            try:
+                piece = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if piece is None:
+                self._queue.put(None)
+                break
+            batch.append(piece)
+        return batch
+
+    def _commit(self, unit: Unit, batch: list[Piece]) -> None:
+        db = unit.db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for piece in batch:
+                _do(unit, piece)
+            unit.before_commit()
+            db.execute("COMMIT")
+            unit.committed()
+        except sqlite3.Error as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            unit.rolled_back()
+            for piece in batch:
+                piece.error = piece.error or unavailable(error)
+
+
+def _do(unit: Unit, piece: Piece) -> None:
+    db = unit.db
+    db.execute("SAVEPOINT piece")
+    try:
+        piece.result = piece.work(unit)
+    except sqlite3.OperationalError:
+        raise  # the disk or the file: nothing of the batch can be kept
+    except Exception as error:
+        piece.error = error
+        unit.drop()
+        db.execute("ROLLBACK TO piece")
+    else:
+        unit.keep()
+    db.execute("RELEASE piece")
+
+
+def unavailable(error: sqlite3.Error) -> StoreUnavailable:
+    return StoreUnavailable(f"The store cannot be written ({error}), so nothing was done. Check disk space.")
