@@ -24,23 +24,23 @@ LEADS: Final = {
 
 CHECKS: Final = {
     "db_slow": "Look at the running queries of {dependency}: locks, a missing index, another heavy user.",
-    "upstream_5xx": "Look at the status page of {dependency}, and whether calls to it can be skipped for now.",
-    "upstream_timeout": "Look at the status page of {dependency} and at the network to it; is the time-out short enough?",
+    "upstream_5xx": "Look at the status page of {dependency}; can calls to it be skipped for now?",
+    "upstream_timeout": "Look at the status page of {dependency}, the network to it, and our time-out.",
     "upstream_throttle": "Look at the quota of {dependency} and at who calls it more than before.",
     "upstream_down": "Is {dependency} running, and is its address and port right?",
     "bad_deploy": "Compare with the version before; going back to it is the safe way.",
     "app_exception": "Read the newest exception of {route} and the line it names.",
     "memory_leak": "What is kept per request? A restart buys time; take a memory snapshot before it.",
     "cpu_hog": "Take a profile of the process (py-spy top) and look for the busy function.",
-    "loop_block": "Take a stack dump of the process (py-spy dump) and look for a blocking call in async code.",
-    "pool_exhaustion": "Which sessions hold connections of {dependency} and do not give them back? Recycling the pool frees them.",
+    "loop_block": "Take a stack dump (py-spy dump) and look for a blocking call in async code.",
+    "pool_exhaustion": "Which sessions keep connections of {dependency}? Recycling the pool frees them.",
     "disk_full": "Look at the free space (df -h, df -i) and at the largest log and temporary files.",
     "traffic_surge": "Who sends the requests, and are they wanted? Then add workers or limit the rate.",
-    "scanner_4xx": "Block or limit the busiest client at the proxy; check that no request of its succeeded.",
+    "scanner_4xx": "Block or limit the busiest client at the proxy; did any of its requests succeed?",
     "auth_break": "Did a key, a certificate or the clock of the login service change?",
-    "no_traffic": "Look at what stands in front: load balancer, DNS record, firewall, the callers themselves.",
-    "certificate_or_dns": "Look at the dates of the certificate of {dependency}, and resolve its name from this host.",
-    "unclear": "Look at the slowest route and at the newest exception in the log; nothing measured tells the causes apart.",
+    "no_traffic": "Look at what stands in front: load balancer, DNS record, firewall, the callers.",
+    "certificate_or_dns": "Look at the certificate's dates at {dependency}, and resolve its name from this host.",
+    "unclear": "Look at the slowest or most failing route, and at the newest exception in the log.",
 }
 
 
@@ -54,5 +54,6 @@ def check_first(cause: str, route: str | None, dependency: str | None) -> str:
 
 def _fill(template: str, route: str | None, dependency: str | None) -> str:
     # replace, not format: names come from the application and may contain braces.
-    filled = template.replace("{dependency}", dependency or "an outside service").replace("{route}", route or "some routes")
+    filled = template.replace("{dependency}", dependency or "an outside service")
+    filled = filled.replace("{route}", route or "some routes")
     return filled[:1].upper() + filled[1:]

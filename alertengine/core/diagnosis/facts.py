@@ -12,8 +12,8 @@ NAME_LIMIT: Final = 60
 MESSAGE_LIMIT: Final = 300
 ROWS_LIMIT: Final = 50
 DATABASE_KINDS: Final = frozenset(
-    {"db", "database", "sql", "postgres", "postgresql", "mysql", "mariadb", "sqlite", "mongo", "mongodb", "oracle",
-     "mssql", "redis", "cache", "valkey", "cassandra", "elasticsearch", "pool"}
+    {"db", "database", "sql", "postgres", "postgresql", "mysql", "mariadb", "sqlite", "mongo", "mongodb",
+     "oracle", "mssql", "redis", "cache", "valkey", "cassandra", "elasticsearch", "pool"}
 )  # fmt: skip
 
 
@@ -234,7 +234,9 @@ def _route(row: Mapping[str, object], index: int) -> RouteFact:
 
 def _marks(value: object) -> tuple[MarkFact, ...]:
     found = [
-        MarkFact(ref=f"mark-{index}", kind=_name(row.get("kind")), version=_name(row.get("version")), age_s=age)
+        MarkFact(
+            ref=f"mark-{index}", kind=_name(row.get("kind")), version=_name(row.get("version")), age_s=age
+        )
         for index, row in enumerate(rows(value, ROWS_LIMIT), 1)
         if (age := positive(row.get("age_s"))) is not None
     ]

@@ -38,7 +38,7 @@ _PATTERNS: Final = tuple(
         (THROTTLED, r"^429$|throttl|rate.?limit|too ?many ?requests|quota"),
         (
             UNREACHABLE,
-            r"connect(?:ion)?_?-? ?(?:error|refused|timeout|reset|aborted)|connection attempts failed|^refused$"
+            r"^connect$|connect(?:ion)?_?-? ?(?:error|refused|timeout|reset|aborted)|connection attempts failed|^refused$"
             r"|econn|unreachable|ehostunreach|disconnected|broken ?pipe|cannot ?connect|could not connect"
             r"|remoteprotocolerror|(?:read|write|network)error|server has gone away|closed the connection|^down$",
         ),
@@ -91,4 +91,8 @@ def with_family(facts: Iterable[ExceptionFact], *families: str) -> tuple[Excepti
 
 def _says_more(kind: str) -> bool:
     """Types whose message, not name, tells what went wrong; a ValueError about a timeout stays a ValueError."""
-    return bool(re.search(r"oserror|ioerror|^exception$|operationalerror|runtimeerror|httperror|interfaceerror", kind, re.I))
+    return bool(
+        re.search(
+            r"oserror|ioerror|^exception$|operationalerror|runtimeerror|httperror|interfaceerror", kind, re.I
+        )
+    )

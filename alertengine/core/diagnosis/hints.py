@@ -47,7 +47,10 @@ def _from_status(facts: Facts) -> list[Case]:
         for code, likely in _BY_STATUS.items():
             if total and route.status.get(code, 0.0) >= max(3.0, 0.1 * total):
                 said = (items.refusing(route) if code.startswith("4") else items.erring(route),)
-                cases += [Case(cause=cause, points=points, items=said, route=route.route) for cause, points in likely]
+                cases += [
+                    Case(cause=cause, points=points, items=said, route=route.route)
+                    for cause, points in likely
+                ]
     return cases
 
 

@@ -31,7 +31,9 @@ def answering(fact: DependencyFact) -> EvidenceItem:
 def failing(fact: DependencyFact) -> EvidenceItem:
     codes = sorted(fact.codes.items(), key=lambda entry: -entry[1])[:2]
     named = ", ".join(f"{figure(count)} times “{code}”" for code, count in codes)
-    text = f"calls to {fact.label} that fail: {against(fact.fail_rate, share)}" + (f": {named}" if named else "")
+    text = f"calls to {fact.label} that fail: {against(fact.fail_rate, share)}" + (
+        f": {named}" if named else ""
+    )
     return item(f"{fact.ref}.failures", text)
 
 
@@ -52,7 +54,9 @@ def erring(fact: RouteFact) -> EvidenceItem:
 
 
 def refusing(fact: RouteFact) -> EvidenceItem:
-    codes = sorted(((c, n) for c, n in fact.status.items() if c.startswith("4")), key=lambda entry: -entry[1])[:2]
+    codes = sorted(
+        ((c, n) for c, n in fact.status.items() if c.startswith("4")), key=lambda entry: -entry[1]
+    )[:2]
     named = ", ".join(f"{figure(count)} times {code}" for code, count in codes)
     text = f"{fact.route} refuses: {against(fact.client_error_rate, share)}" + (f": {named}" if named else "")
     return item(f"{fact.ref}.refusals", text)

@@ -55,7 +55,11 @@ def from_fetch_error(error: FetchError) -> Finding:
 
 def _status(error: FetchError) -> tuple[str, float, str, str]:
     status = error.status
-    said = "The health address cannot be read." if status is None else f"The health address answers with status {status}."
+    said = (
+        "The health address cannot be read."
+        if status is None
+        else f"The health address answers with status {status}."
+    )
     if status in _GATEWAY:
         return SERVICE_DOWN, 0.85, f"{said} What stands in front of the service does not reach it.", (
             "Is the process behind the proxy running? Look at its last log lines.")  # fmt: skip

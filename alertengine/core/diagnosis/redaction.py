@@ -13,7 +13,9 @@ _SPACES = re.compile(r"\s+")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}-----.*?(?:-----END [A-Z ]{0,40}-----|$)")
-_URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,20}://)([^\s/?#\"'<>@]*@)?([^\s?#\"'<>]*)([?#][^\s\"'<>]*)?", re.IGNORECASE)
+_URL = re.compile(
+    r"\b([a-z][a-z0-9+.-]{1,20}://)([^\s/?#\"'<>@]*@)?([^\s?#\"'<>]*)([?#][^\s\"'<>]*)?", re.IGNORECASE
+)
 _QUERY = re.compile(r"\?[^\s=&?\"'<>]{1,60}=[^\s\"'<>]*")
 _SCHEME = re.compile(r"\b(bearer|basic|digest|token)\s+[\w.~+/=:-]{6,}", re.IGNORECASE)
 _NAMED = re.compile(
@@ -44,7 +46,9 @@ def plain(text: str) -> str:
     """Without terminal sequences, control, direction and invisible characters; one space for any space."""
     # NFKC first: full-width letters and digits would slip past every pattern below.
     text = unicodedata.normalize("NFKC", _ANSI.sub("", text))
-    text = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+    text = "".join(
+        " " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE
+    )
     return _SPACES.sub(" ", text).strip()
 
 
@@ -69,7 +73,7 @@ def _opaque(match: re.Match[str]) -> str:
     """Long words of letters alone are names (of classes, of paths); with digits in them they are keys."""
     word = match.group()
     digits = sum(c.isdigit() for c in word)
-    return REDACTED if digits >= 3 and "/" not in word.strip("/") or digits >= 6 else word
+    return REDACTED if (digits >= 3 and "/" not in word.strip("/")) or digits >= 6 else word
 
 
 def _number(match: re.Match[str]) -> str:

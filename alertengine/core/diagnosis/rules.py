@@ -78,7 +78,11 @@ def _named(verdict: Verdict) -> Finding:
 def _unclear(verdict: Verdict, found: facts.Facts) -> Finding:
     likely = verdict.ranked[:2]
     names = " or ".join(CAUSES[case.cause] for case in likely)
-    said = f"The cause is not clear; likeliest: {names}." if names else "The cause is not clear: nothing stands out."
+    said = (
+        f"The cause is not clear; likeliest: {names}."
+        if names
+        else "The cause is not clear: nothing stands out."
+    )
     if not found.has_evidence:
         said += " Only the overall figures are known, no timings of dependencies, exceptions or process."
     evidence = weighing.unique(item for case in likely for item in case.items[:3])

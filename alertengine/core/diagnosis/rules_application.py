@@ -35,7 +35,9 @@ def bad_deploy(facts: Facts, seen: Signals) -> Case:
         return Case(cause="bad_deploy", points=0.0)
     raised, route, fit = _bugs(facts), worst_route(facts), _fit(facts)
     external = max(_outside(facts), seen.lag, seen.surge, seen.scan, seen.leak, _refused(facts) * 0.5)
-    quiet_symptom = max(0.75 * _unexplained(facts, seen), 0.6 * seen.refusals, 0.6 * seen.slowness) * (1 - external)
+    quiet_symptom = max(0.75 * _unexplained(facts, seen), 0.6 * seen.refusals, 0.6 * seen.slowness) * (
+        1 - external
+    )
     return for_cause(
         "bad_deploy",
         Sign(5.2 * fit * max(_bug(facts, seen), quiet_symptom), (items.started(deploy),)),

@@ -18,7 +18,10 @@ def memory_leak(facts: Facts, seen: Signals) -> Case:
     runtime = facts.runtime
     return for_cause(
         "memory_leak",
-        Sign(4.2 * max(seen.leak, 0.9 * clamp(len(told))), (items.memory_growth(runtime), *map(items.raised, told[:1]))),
+        Sign(
+            4.2 * max(seen.leak, 0.9 * clamp(len(told))),
+            (items.memory_growth(runtime), *map(items.raised, told[:1])),
+        ),
         Sign(1.0 * seen.gc, (items.collecting(runtime),)),
         Sign(0.5 * clamp(runtime.rss_mb.factor() - 1), (items.memory(runtime),)),
         Sign(0.3 * seen.lag, (items.lag(runtime),)),

@@ -2,6 +2,7 @@
 
 from alertengine.core.diagnosis import items
 from alertengine.core.diagnosis.facts import Facts
+from alertengine.core.diagnosis.model import EvidenceItem
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.signals import Signals
 from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
@@ -38,14 +39,21 @@ def no_traffic(facts: Facts, seen: Signals) -> Case:
     stuck = clamp(((facts.runtime.in_flight.now or 0.0) - (facts.runtime.in_flight_max.usual or 3.0)) / 5)
     return for_cause(
         "no_traffic",
-        Sign(max(4.6 * seen.quiet, 4.2 * clamp(len(told))), (items.traffic(facts.traffic), *map(items.alerted, told[:1]))),
+        Sign(
+            max(4.6 * seen.quiet, 4.2 * clamp(len(told))),
+            (items.traffic(facts.traffic), *map(items.alerted, told[:1])),
+        ),
         Sign(-4.0 * max(stuck, seen.crowded if stuck else 0.0)),
         Sign(-1.5 * seen.lag),
     )
 
 
-def _requests(facts: Facts) -> items.EvidenceItem:
-    return items.matched(facts.traffic) if facts.traffic.matched.now is not None else items.traffic(facts.traffic)
+def _requests(facts: Facts) -> EvidenceItem:
+    return (
+        items.matched(facts.traffic)
+        if facts.traffic.matched.now is not None
+        else items.traffic(facts.traffic)
+    )
 
 
 def _not_found_share(facts: Facts) -> float:

@@ -104,7 +104,9 @@ def reliable(count: float | None, enough: float = 5) -> float:
 def slow(p50: Reading, p95: Reading, count: float | None) -> float:
     """Slower than usual: by its median, or by its P95 if that is made of more than one call."""
     typical = _slower(p50) * reliable(count)
-    worst = _slower(p95) * (reliable(count, FEW_SAMPLES) if count is not None and count < FEW_SAMPLES else 1.0)
+    worst = _slower(p95) * (
+        reliable(count, FEW_SAMPLES) if count is not None and count < FEW_SAMPLES else 1.0
+    )
     return max(typical, 0.9 * worst if count is None or count >= FEW_SAMPLES else 0.5 * worst)
 
 

@@ -66,7 +66,9 @@ def strongest(cases: Iterable[Case], cause: str) -> Case:
 
 def weigh(cases: Sequence[Case], completeness: float) -> Verdict:
     """Rank the cases; `completeness` (0-1) is how much of the evidence there was to look at."""
-    ranked = tuple(sorted((case for case in cases if case.points > 0), key=lambda case: (-case.points, case.cause)))
+    ranked = tuple(
+        sorted((case for case in cases if case.points > 0), key=lambda case: (-case.points, case.cause))
+    )
     if not ranked:
         return Verdict(clear=False, ranked=())
     lead = ranked[0].points - (ranked[1].points if len(ranked) > 1 else 0.0)
