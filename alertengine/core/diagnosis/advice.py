@@ -39,7 +39,7 @@ CHECKS: Final = {
     "scanner_4xx": "Block or limit the busiest client at the proxy; did any of its requests succeed?",
     "auth_break": "Did a key, a certificate or the clock of the login service change?",
     "no_traffic": "Look at what stands in front: load balancer, DNS record, firewall, the callers.",
-    "certificate_or_dns": "Look at the certificate's dates at {dependency}, and resolve its name from this host.",
+    "certificate_or_dns": "Look at the certificate's dates at {dependency}, and resolve its name here.",
     "unclear": "Look at the slowest or most failing route, and at the newest exception in the log.",
 }
 

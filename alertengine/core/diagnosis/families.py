@@ -27,8 +27,8 @@ _PATTERNS: Final = tuple(
         (MEMORY, r"^memoryerror|out of memory|cannot allocate memory"),
         (
             POOL,
-            r"pool ?(?:timeout|exhaust|limit|is full)|queuepool|connection pool|too ?many ?(?:clients|connections)"
-            r"|connection slots|poolerror|no (?:free|available) connection|getting connection",
+            r"pool[ _-]?(?:timeout|exhaust|limit|is full)|queuepool|connection pool|connection slots|poolerror"
+            r"|too ?many ?(?:clients|connections)|no (?:free|available) connection|getting connection",
         ),
         (
             NAME_OR_CERTIFICATE,
@@ -38,17 +38,28 @@ _PATTERNS: Final = tuple(
         (THROTTLED, r"^429$|throttl|rate.?limit|too ?many ?requests|quota"),
         (
             UNREACHABLE,
-            r"^connect$|connect(?:ion)?_?-? ?(?:error|refused|timeout|reset|aborted)|connection attempts failed|^refused$"
-            r"|econn|unreachable|ehostunreach|disconnected|broken ?pipe|cannot ?connect|could not connect"
-            r"|remoteprotocolerror|(?:read|write|network)error|server has gone away|closed the connection|^down$",
+            r"^(?:connect|refused|down)$|connect(?:ion)?[ _-]?(?:error|refused|timeout|reset|aborted)|econn"
+            r"|connection attempts failed|unreachable|disconnected|broken ?pipe|can ?not connect"
+            r"|could not connect|remoteprotocolerror|(?:read|write|network)error|server has gone away"
+            r"|closed the connection",
         ),
-        (DATABASE_BUSY, r"database is locked|lock ?wait|deadlock|statement timeout|querycancel|lock ?timeout"),
-        (TIMEOUT, r"time-?_? ?d? ?out|deadline|^(?:408|504)$"),
-        (REFUSED_CREDENTIALS, r"^40[13]$|unauthori[sz]ed|forbidden|expired ?signature|invalid ?(?:token|credential)|jwt"
-                              r"|password authentication failed|authentication ?(?:error|failed)"),
+        (
+            DATABASE_BUSY,
+            r"database is locked|lock ?wait|deadlock|statement timeout|querycancel|lock ?timeout",
+        ),
+        (TIMEOUT, r"timed?[ _-]?out|deadline|^(?:408|504)$"),
+        (
+            REFUSED_CREDENTIALS,
+            r"^40[13]$|unauthori[sz]ed|forbidden|expired ?signature|invalid ?(?:token|credential)|jwt"
+            r"|password authentication failed|authentication ?(?:error|failed)",
+        ),
         (SERVER_ERROR, r"^5(?:\d\d|xx)$|server ?error|bad ?gateway"),
     )
 )  # fmt: skip
+
+_GENERAL: Final = re.compile(
+    r"oserror|ioerror|^exception$|operationalerror|interfaceerror|runtimeerror|httperror", re.IGNORECASE
+)
 
 _BY_ERRNO: Final = {
     28: DISK, 122: DISK, 12: MEMORY, 111: UNREACHABLE, 61: UNREACHABLE, 104: UNREACHABLE, 101: UNREACHABLE,
@@ -90,7 +101,7 @@ def with_family(facts: Iterable[ExceptionFact], *families: str) -> tuple[Excepti
 
 
 def _says_more(kind: str) -> bool:
-    """Types whose message, not name, tells what went wrong; a ValueError about a timeout stays a ValueError."""
+    """Types so general that only the message tells; a ValueError about a time-out stays a ValueError."""
     return bool(
         re.search(
             r"oserror|ioerror|^exception$|operationalerror|runtimeerror|httperror|interfaceerror", kind, re.I

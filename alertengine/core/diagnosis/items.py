@@ -12,7 +12,7 @@ from alertengine.core.diagnosis.facts import (
 from alertengine.core.diagnosis.model import EVIDENCE_TEXT_LIMIT, EvidenceItem
 from alertengine.core.diagnosis.reading import Reading
 from alertengine.core.diagnosis.redaction import shorten
-from alertengine.core.diagnosis.wording import against, age, duration, figure, megabytes, share
+from alertengine.core.diagnosis.wording import against, age, duration, figure, megabytes, share, usual
 
 
 def item(ref: str, text: str) -> EvidenceItem:
@@ -128,9 +128,8 @@ def alerted(fact: AlertFact) -> EvidenceItem:
 
 def _at_p95(reading: Reading) -> str:
     value = duration(reading.now or 0.0)
-    return f"{value} at P95 ({'usual not known' if reading.usual is None else 'usual ' + duration(reading.usual)})"
+    return f"{value} at P95 {usual(reading, duration)}"
 
 
 def _per_second(reading: Reading) -> str:
-    known = "usual not known" if reading.usual is None else f"usual {figure(reading.usual)}"
-    return f"{figure(reading.now or 0.0)} a second ({known})"
+    return f"{figure(reading.now or 0.0)} a second {usual(reading, figure)}"

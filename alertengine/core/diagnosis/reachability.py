@@ -19,9 +19,10 @@ _GATEWAY: Final = (502, 503, 504)
 
 _READINGS: Final = {
     "refused": (SERVICE_DOWN, 0.95, "Nothing listens at the health address: the connection is refused.",
-                "Is the process running, and on this port? Look at its last log lines and at the supervisor."),
-    "timeout": (SERVICE_DOWN, 0.75, "The health address does not answer in time: the service hangs, is overloaded "
-                "or cannot be reached.", "Does the process still answer on its own host? If so, look for a blocked event loop."),
+                "Is the process running, and on this port? Look at its last log lines."),
+    "timeout": (SERVICE_DOWN, 0.75, "The health address does not answer in time: the service hangs, is "
+                "overloaded or cannot be reached.",
+                "Does the process answer on its own host? If it hangs there too, take a stack dump of it."),
     "dns": (CERTIFICATE_OR_DNS, 0.95, "The name of the health address cannot be resolved.",
             "Did the DNS record or the name server change? Resolve the name from another network."),
     "tls": (CERTIFICATE_OR_DNS, 0.95, "The secure connection to the health address fails.",

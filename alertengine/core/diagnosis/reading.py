@@ -24,14 +24,14 @@ class Reading:
         return self.now - (healthy if self.usual is None else self.usual)
 
     def factor(self, slack: float = 0.0) -> float:
-        """How many times the usual; `slack` added to both keeps tiny figures from exploding. One if unknown."""
+        """How many times the usual, one if unknown; `slack` on both keeps tiny figures from exploding."""
         if self.now is None or self.usual is None or self.usual + slack <= 0:
             return 1.0
         return (self.now + slack) / (self.usual + slack)
 
 
 def number(value: object) -> float | None:
-    """A finite number that is not negative beyond sense; None for anything else, booleans too."""
+    """A finite number within sense; None for anything else, booleans too."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, int) and abs(value) > _LARGEST:

@@ -14,7 +14,10 @@ SETTLING_S = 3.0
 
 
 def app_exception(facts: Facts, seen: Signals) -> Case:
-    """Necessary: exceptions of the code's own, or 5xx that nothing outside explains. Against: a version just began."""
+    """Necessary: exceptions of the code's own, or 5xx that nothing outside explains.
+
+    Against: a version just began.
+    """
     raised = _bugs(facts)
     route = worst_route(facts)
     outside = _outside(facts)
@@ -29,7 +32,7 @@ def app_exception(facts: Facts, seen: Signals) -> Case:
 
 
 def bad_deploy(facts: Facts, seen: Signals) -> Case:
-    """Necessary: a version began just before the first failure. Against: something outside explains it all."""
+    """Necessary: a version began just before the failures. Against: something outside explains them."""
     deploy = _deploy(facts)
     if deploy is None:
         return Case(cause="bad_deploy", points=0.0)
@@ -166,7 +169,7 @@ def _fit(facts: Facts) -> float:
 
 
 def _onset(facts: Facts) -> tuple[float | None, float]:
-    """Seconds since the trouble began and the usual pause between two failures, from exceptions or else alerts."""
+    """Seconds since the trouble began and the pause between two failures, from exceptions or else alerts."""
     fresh = [fact for fact in _bugs(facts) if fact.new and fact.first_seen_s_ago is not None]
     if fresh:
         first = max(fact.first_seen_s_ago or 0.0 for fact in fresh)

@@ -29,7 +29,7 @@ def _outside(facts: Facts) -> list[DependencyFact]:
 
 
 def db_slow(facts: Facts, seen: Signals) -> Case:
-    """Necessary: queries run longer than usual. Against: everything does, since the process itself is late or flooded."""
+    """Necessary: queries run longer than usual. Against: the process itself is late or flooded."""
     return strongest((_db_slow(fact, facts, seen) for fact in _databases(facts)), "db_slow")
 
 
@@ -52,7 +52,7 @@ def _db_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
 
 
 def pool_exhaustion(facts: Facts, seen: Signals) -> Case:
-    """Necessary: waiting for a connection. Against: slow queries or a flood of requests explain the waiting."""
+    """Necessary: waiting for a connection. Against: slow queries or a flood of requests explain it."""
     cases = [_pool(fact, facts, seen) for fact in facts.dependencies]
     return strongest([*cases, _pool_by_exception(facts, seen), _pool_stuck(facts, seen)], "pool_exhaustion")
 
