@@ -23,12 +23,13 @@ OTHER: Final = "other"
 _PATTERNS: Final = tuple(
     (family, re.compile(pattern, re.IGNORECASE))
     for family, pattern in (
-        (DISK, r"no space left|disk (?:is )?full|disk quota|enospc"),
+        (DISK, r"no space left|disk ?(?:is )?full|disk quota|enospc"),
         (MEMORY, r"^memoryerror|out of memory|cannot allocate memory"),
         (
             POOL,
-            r"pool[ _-]?(?:timeout|exhaust|limit|is full)|queuepool|connection pool|connection slots|poolerror"
-            r"|too ?many ?(?:clients|connections)|no (?:free|available) connection|getting connection",
+            r"pool[ _-]?(?:timeout|exhaust|limit|is full)|queuepool|connection pool|connection slots"
+            r"|poolerror|too ?many ?(?:clients|connections)|no (?:free|available) connection"
+            r"|getting connection",
         ),
         (
             NAME_OR_CERTIFICATE,
@@ -47,7 +48,7 @@ _PATTERNS: Final = tuple(
             DATABASE_BUSY,
             r"database is locked|lock ?wait|deadlock|statement timeout|querycancel|lock ?timeout",
         ),
-        (TIMEOUT, r"timed?[ _-]?out|deadline|^(?:408|504)$"),
+        (TIMEOUT, r"timed?[ _-]?out|deadline|^408$"),
         (
             REFUSED_CREDENTIALS,
             r"^40[13]$|unauthori[sz]ed|forbidden|expired ?signature|invalid ?(?:token|credential)|jwt"
@@ -77,12 +78,11 @@ def of_exception(fact: ExceptionFact) -> str:
     """The family of an exception: by its number, else by its type, else by its words."""
     if fact.errno in _BY_ERRNO:
         return _BY_ERRNO[fact.errno]
-    by_message = of_code(fact.message)
-    # A generic type hides the reason that its message gives.
-    if by_message in (DISK, POOL, NAME_OR_CERTIFICATE):
-        return by_message
-    by_type = of_code(fact.type)
-    return by_type if by_type != OTHER or not _says_more(fact.type) else by_message
+    by_type, by_message = of_code(fact.type), of_code(fact.message)
+    if by_type == OTHER:
+        return by_message if _is_general(fact.type) else OTHER
+    # A time-out may be the pool's, a failure to connect the name's: the message knows.
+    return by_message if by_message in (DISK, POOL, NAME_OR_CERTIFICATE) else by_type
 
 
 def failures(dependency: DependencyFact) -> dict[str, float]:
@@ -100,10 +100,6 @@ def with_family(facts: Iterable[ExceptionFact], *families: str) -> tuple[Excepti
     return tuple(sorted(found, key=lambda fact: -fact.count))
 
 
-def _says_more(kind: str) -> bool:
+def _is_general(kind: str) -> bool:
     """Types so general that only the message tells; a ValueError about a time-out stays a ValueError."""
-    return bool(
-        re.search(
-            r"oserror|ioerror|^exception$|operationalerror|runtimeerror|httperror|interfaceerror", kind, re.I
-        )
-    )
+    return bool(_GENERAL.search(kind))

@@ -1,7 +1,7 @@
 """Rules about what the application calls: databases and outside services."""
 
 from alertengine.core.diagnosis import families, items, signals
-from alertengine.core.diagnosis.facts import DependencyFact, ExceptionFact, Facts, RouteFact
+from alertengine.core.diagnosis.facts import DependencyFact, Facts, RouteFact
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.signals import Signals
 from alertengine.core.diagnosis.weighing import Case, Sign, for_cause, strongest
@@ -156,12 +156,9 @@ def _upstream_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
 
 
 def _failing(cause: str, family: str, facts: Facts, seen: Signals, where: list[DependencyFact]) -> Case:
-    """Necessary: calls fail, and in this way. The exceptions stand in where no call was timed."""
-    told = families.with_family(facts.exceptions, family)
+    """Necessary: calls fail, and in this way. Exceptions stand in for calls that nobody timed."""
     cases = [_failing_calls(cause, family, fact, facts, seen) for fact in where]
-    if not facts.dependencies:
-        cases.append(_told(cause, told, seen))
-    return strongest(cases, cause)
+    return strongest([*cases, _told(cause, family, facts, seen)], cause)
 
 
 def _failing_calls(cause: str, family: str, fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
@@ -180,8 +177,10 @@ def _failing_calls(cause: str, family: str, fact: DependencyFact, facts: Facts, 
     )
 
 
-def _told(cause: str, told: tuple[ExceptionFact, ...], seen: Signals) -> Case:
+def _told(cause: str, family: str, facts: Facts, seen: Signals) -> Case:
+    told = families.with_family(facts.exceptions, family)
     strength = clamp(sum(fact.count for fact in told if fact.new) / 3)
+    strength *= 1 - max([0.0, *map(signals.failing, facts.dependencies)])
     return for_cause(
         cause,
         Sign(3.8 * strength, tuple(map(items.raised, told[:2]))),
