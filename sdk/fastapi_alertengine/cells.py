@@ -1,0 +1,86 @@
+"""The figures of one route, and the bounded table of all routes."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from .usual import Usual
+from .window import Window
+
+UNMATCHED = "__unmatched__"
+OTHER = "__other__"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+
+
+class Flight:
+    """A request in flight: when it began, and whether it has counted as slow already."""
+
+    __slots__ = ("began", "counted", "of")
+
+    def __init__(self, began: float, of: Any) -> None:
+        self.began = began
+        self.of = of  # its cell, or the scope from which the cell can be told
+        self.counted = False
+
+
+class Cell:
+    """One route: what came in since the last tick (`log`, `codes`), its minute, what is usual."""
+
+    __slots__ = (
+        "append", "codes", "credit", "label", "limit", "log", "matched", "queue", "stalled", "usual",
+        "window",
+    )  # fmt: skip
+
+    def __init__(self, label: str, matched: bool = True) -> None:
+        self.label = label
+        self.matched = matched
+        self.log: array[int] = array("H")
+        self.append = self.log.append  # bound once: this is the hot path
+        self.codes: dict[int, int] = {}
+        self.credit = 0  # requests that counted as slow while still in flight, now ended
+        self.stalled = 0
+        self.window = Window()
+        self.usual = Usual()
+        self.limit: int | None = None  # requests in buckets over this one are slow
+        self.queue: deque[Flight] = deque()
+
+    def take(self) -> tuple[array[int], dict[int, int]]:
+        """Hand over what came in and begin anew."""
+        taken = self.log, self.codes
+        self.log = array("H")
+        self.append = self.log.append
+        self.codes = {}
+        return taken
+
+
+class Cells:
+    """Cells by method and route; at most `limit`, the rest share one."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._by_key: dict[tuple[str, str], Cell] = {}
+        self.unmatched = Cell(UNMATCHED, matched=False)
+        self._other = Cell(OTHER)
+
+    def get(self, route: str, method: str) -> Cell:
+        cell = self._by_key.get((method, route))
+        return cell if cell is not None else self._add(route, method)
+
+    def _add(self, route: str, method: str) -> Cell:
+        if route == UNMATCHED:
+            return self.unmatched
+        if len(self._by_key) >= self._limit:
+            return self._other
+        name = method if method in METHODS else "OTHER"
+        cell = self._by_key.get((name, route))
+        if cell is None:
+            cell = self._by_key[name, route] = Cell(f"{name} {route}")
+        return cell
+
+    def __iter__(self) -> Iterator[Cell]:
+        yield from self._by_key.values()
+        yield self._other
+        yield self.unmatched

@@ -1,0 +1,160 @@
+"""Calls the app makes to others: how often, how long, how much of it waiting, how they failed."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import deque
+from math import ceil
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from .buckets import index, value
+
+PENDING = 20_000  # finished calls kept between two collections; the oldest give way
+
+
+class Done(NamedTuple):
+    """A finished call; seconds, of which `waited_s` for a connection."""
+
+    kind: str
+    name: str
+    took_s: float
+    waited_s: float
+    code: str | None
+
+
+class Call:
+    """One call in progress, as a context manager, plain or async."""
+
+    __slots__ = ("_began", "_code", "_done", "_kind", "_name", "_waited")
+
+    def __init__(self, done: deque[Done], kind: str, name: str) -> None:
+        self._done, self._kind, self._name = done, kind, name
+        self._waited = 0.0
+        self._code: str | None = None
+        self._began = 0.0
+
+    def fail(self, code: object) -> None:
+        """Mark the call failed: a status code or a word such as `timeout`."""
+        self._code = str(code)[:40]
+
+    def waited(self, seconds: float) -> None:
+        """Say how long the caller waited for a connection before or within the call."""
+        self._waited += max(0.0, float(seconds))
+
+    def __enter__(self) -> Call:
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        took = time.perf_counter() - self._began
+        code = self._code
+        if code is None and isinstance(error, Exception):
+            code = failure_code(error)
+        self._done.append(Done(self._kind, self._name, took, self._waited, code))
+
+    async def __aenter__(self) -> Call:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def failure_code(error: BaseException) -> str:
+    """One word for how a call failed: timeout, refused, pool_timeout, or the exception's name."""
+    names = " ".join(kind.__name__.lower() for kind in type(error).__mro__)
+    if "pool" in names and "timeout" in names:
+        return "pool_timeout"
+    if "timeout" in names:
+        return "timeout"
+    if "connect" in names:
+        return "connect"
+    return type(error).__name__[:40]
+
+
+KEPT_S = 180
+NAMES = 50
+
+
+class Second:
+    """One second of one dependency, in bucket indices."""
+
+    __slots__ = ("at", "codes", "ran", "waited")
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.ran: array[int] = array("H")
+        self.waited: array[int] = array("H")
+        self.codes: dict[str, int] = {}
+
+
+class Dependencies:
+    """Seconds of every dependency for the last three minutes; 50 of them, the rest share one."""
+
+    def __init__(self) -> None:
+        self.pending: deque[Done] = deque(maxlen=PENDING)
+        self._kept: dict[tuple[str, str], deque[Second]] = {}
+
+    def collect(self, now: float) -> None:
+        """Take in the calls that finished since the last time."""
+        open_now: dict[tuple[str, str], Second] = {}
+        while self.pending:
+            call = self.pending.popleft()
+            key = self._key(call)
+            second = open_now.get(key)
+            if second is None:
+                second = open_now[key] = Second(now)
+                self._kept.setdefault(key, deque(maxlen=KEPT_S)).append(second)
+            second.ran.append(index(call.took_s))
+            second.waited.append(index(call.waited_s))
+            if call.code is not None and len(second.codes) < 20:
+                second.codes[call.code] = second.codes.get(call.code, 0) + 1
+
+    def _key(self, call: Done) -> tuple[str, str]:
+        key = call.kind, call.name
+        return key if key in self._kept or len(self._kept) < NAMES else ("other", "other")
+
+    def told(self, recent: float, now: float, usual: tuple[float, float]) -> list[dict[str, Any]]:
+        """Figures of (recent, now] beside those of the span `usual`, busiest first."""
+        rows = []
+        for (kind, name), kept in self._kept.items():
+            figures = _figures(kept, recent, now)
+            before = _figures(kept, *usual)
+            if figures or before:
+                rows.append({"kind": kind, "name": name, **(figures or NOTHING), "usual": before})
+        return sorted(rows, key=lambda row: -int(row["count"]))[:20]
+
+
+NOTHING: dict[str, Any] = {
+    "count": 0, "fail_rate": 0.0, "codes": {}, "p50_ms": None, "p95_ms": None, "wait_p95_ms": None,
+}  # fmt: skip
+
+
+def _figures(kept: deque[Second], begin: float, end: float) -> dict[str, Any] | None:
+    seconds = [one for one in kept if begin < one.at <= end]
+    ran = sorted(bucket for one in seconds for bucket in one.ran)
+    if not ran:
+        return None
+    waited = sorted(bucket for one in seconds for bucket in one.waited)
+    codes: dict[str, int] = {}
+    for one in seconds:
+        for code, count in one.codes.items():
+            codes[code] = codes.get(code, 0) + count
+    return {
+        "count": len(ran),
+        "fail_rate": round(sum(codes.values()) / len(ran), 4),
+        "codes": codes,
+        "p50_ms": _at(ran, 0.5),
+        "p95_ms": _at(ran, 0.95),
+        "wait_p95_ms": _at(waited, 0.95),
+    }
+
+
+def _at(ordered: list[int], q: float) -> float:
+    bucket = ordered[max(0, ceil(q * len(ordered)) - 1)]
+    return round(1000 * value(bucket), 2) if bucket else 0.0

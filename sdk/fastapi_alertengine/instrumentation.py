@@ -1,0 +1,99 @@
+"""instrument(app): the one line that adds it all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from .config import AlertConfig
+from .endpoint import Endpoint
+from .middleware import MetricsMiddleware
+from .monitor import Monitor
+from .push import Push
+from .signing import Signer
+from .ticker import Ticker
+
+log = logging.getLogger(__name__)
+_monitors: weakref.WeakKeyDictionary[Any, Monitor] = weakref.WeakKeyDictionary()
+
+
+def instrument(
+    app: Any,
+    redis_url: str | None = None,
+    config: AlertConfig | Mapping[str, Any] | None = None,
+    health_path: str = "/health/alerts",
+    *,
+    service: str | None = None,
+    secret: str | None = None,
+    push_url: str | None = None,
+) -> Monitor:
+    """Measure a FastAPI or Starlette app and serve its health at `health_path`.
+
+    Never raises into the app: a wrong setting is logged and its default taken. A second call for
+    the same app warns and returns the first call's monitor.
+    """
+    known = _known(app)
+    if known is not None:
+        _warn("this app is instrumented already; the first call stands")
+        return known
+    monitor = _monitor(service or os.environ.get("ALERTENGINE_SERVICE") or "default", config)
+    signer = _signer(secret or os.environ.get("ALERTENGINE_SECRET"))
+    push = _push(push_url or os.environ.get("ALERTENGINE_PUSH_URL"), signer, monitor.service)
+    ticker = Ticker(monitor, push)
+    try:
+        _install(app, monitor, Endpoint(monitor, "/" + health_path.strip("/"), signer), ticker)
+        _monitors[app] = monitor
+    except Exception:
+        log.exception("this app could not be instrumented")
+    return monitor
+
+
+def _known(app: Any) -> Monitor | None:
+    try:
+        return _monitors.get(app)
+    except TypeError:  # not an app at all; what follows tells it
+        return None
+
+
+def _install(app: Any, monitor: Monitor, endpoint: Endpoint, ticker: Ticker) -> None:
+    monitor.routes.app = app
+    parts: dict[str, Any] = {"monitor": monitor, "endpoint": endpoint, "ticker": ticker}
+    if getattr(app, "middleware_stack", None) is None:
+        app.add_middleware(MetricsMiddleware, **parts)
+    else:  # already serving: wrap what is there
+        app.middleware_stack = MetricsMiddleware(app.middleware_stack, **parts)
+
+
+def _monitor(service: str, config: AlertConfig | Mapping[str, Any] | None) -> Monitor:
+    try:
+        return Monitor(service=service, config=config)
+    except (TypeError, ValueError) as error:
+        _warn(f"config is ignored: {error}")
+        return Monitor(service=service)
+
+
+def _signer(secret: str | None) -> Signer | None:
+    try:
+        return Signer(secret) if secret else None
+    except ValueError:
+        _warn("the secret begins with whsec_ but is not base64; signed calls are refused")
+        return None
+
+
+def _push(url: str | None, signer: Signer | None, service: str) -> Push | None:
+    if url and not url.startswith(("http://", "https://")):
+        _warn("push_url is neither http nor https and is ignored")
+        return None
+    return Push(url, signer, service) if url else None
+
+
+def _warn(text: str) -> None:
+    """Warn, but never as an exception, whatever the warning filters say."""
+    try:
+        warnings.warn(f"fastapi-alertengine: {text}", RuntimeWarning, stacklevel=3)
+    except RuntimeWarning:
+        pass

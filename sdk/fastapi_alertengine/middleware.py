@@ -1,0 +1,98 @@
+"""The ASGI middleware: two clock readings, one log entry, nothing else in the request's way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from math import log
+from typing import Any
+
+from .buckets import FLOOR_S, PER_E, SCALE, TOP
+from .cells import Cell, Flight
+from .endpoint import Endpoint
+from .monitor import Monitor
+from .ticker import Ticker
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CLOSED = 499  # the client went away, or the server cancelled the request
+
+
+class MetricsMiddleware:
+    """Times each request to its last body byte; an exception that escapes counts as 500."""
+
+    def __init__(self, app: App, monitor: Monitor, endpoint: Endpoint, ticker: Ticker) -> None:
+        self.app = app
+        self.monitor = monitor
+        self.endpoint = endpoint
+        self.ticker = ticker
+        self.path = endpoint.path
+        self.now = monitor.now
+        self.live = monitor.live
+        self.cell = monitor.routes.cell
+        self.client = monitor.traffic.clients.append
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                self.ticker.start()
+            await self.app(scope, receive, send)
+            return
+        if self.path in scope["path"] and self.endpoint.owns(scope):
+            await self.endpoint(scope, receive, send)
+            return
+        status = 500
+        cell: Cell | None = None
+
+        def tap(message: Message) -> Awaitable[None]:
+            nonlocal status, cell
+            kind = message["type"]
+            if kind == "http.response.start":
+                status = message["status"]
+            elif cell is None and kind == "http.response.body" and not message.get("more_body", False):
+                cell = self.finish(flight, scope, status)
+            return send(message)
+
+        began = self.now()
+        if began >= self.monitor.due:
+            self.ticker.catch_up(began)
+        flight = Flight(began, scope)
+        self.live[id(flight)] = flight
+        try:
+            await self.app(scope, receive, tap)
+        except BaseException as error:
+            self.failed(flight, scope, status, error, cell)
+            raise
+        if cell is None:
+            self.finish(flight, scope, status)
+
+    def finish(self, flight: Flight, scope: Scope, status: int) -> Cell:
+        """Enter a request that has ended."""
+        del self.live[id(flight)]
+        took = self.now() - flight.began
+        cell = self.cell(scope, status)
+        cell.append(min(int(log(took * SCALE) * PER_E), TOP) if took > FLOOR_S else 0)
+        if status != 200:
+            cell.codes[status] = cell.codes.get(status, 0) + 1
+        if flight.counted:
+            cell.credit += 1
+        self.client(scope.get("client"))
+        return cell
+
+    def failed(
+        self, flight: Flight, scope: Scope, status: int, error: BaseException, ended: Cell | None
+    ) -> None:
+        """Enter a request that an exception ended, even after its response had begun or ended."""
+        gone = not isinstance(error, Exception) or type(error).__name__ == "ClientDisconnect"
+        if ended is None:
+            ended = self.finish(flight, scope, CLOSED if gone else 500)
+        elif not gone and status < 500:
+            codes = ended.codes
+            codes[500] = codes.get(500, 0) + 1
+            if status != 200:
+                codes[status] = codes.get(status, 0) - 1
+        if not gone:
+            self.monitor.faults.add(self.monitor.now(), error, ended.label)

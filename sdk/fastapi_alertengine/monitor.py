@@ -1,0 +1,145 @@
+"""The engine without the web: takes in requests, judges them once a second, reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+from . import config as settings
+from . import health, report
+from .buckets import index, value
+from .cells import Cell, Cells, Flight
+from .dependency import Call, Dependencies
+from .detection import Judge
+from .faults import Faults
+from .intake import Intake
+from .marks import Marks
+from .recovery import Recoveries, Recovery
+from .routes import Routes
+from .runtime import Runtime
+from .traffic import Traffic
+
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+IDLE_S = 900.0  # of a longer pause only this much is walked through second by second
+IN_FLIGHT_SEEN = 5000
+
+
+class Monitor:
+    """Health of one service, from what it is told.
+
+    `now` gives seconds on a clock that never goes back; there is no other clock and no thread.
+    Not for use from several threads at once, except for `dependency`.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str = "default",
+        now: Callable[[], float] = time.monotonic,
+        config: settings.AlertConfig | Mapping[str, Any] | None = None,
+    ) -> None:
+        self.service = service
+        self.config = settings.coerce(config)
+        self.now = now
+        self.started = now()
+        self.due = self.started + 1.0
+        self.anchor = time.time() - self.started
+        self.cells = Cells(self.config.max_routes)
+        self.routes = Routes(self.cells)
+        self.intake = Intake(self.cells)
+        self.judge = Judge()
+        self.trend = health.Trend()
+        self.marks = Marks()
+        self.recoveries = Recoveries()
+        self.live: dict[int, Flight] = {}
+        self.calls = Dependencies()
+        self.faults = Faults()
+        self.runtime = Runtime()
+        self.traffic = Traffic(self.cells)
+
+    def begin(self, route: str, method: str) -> None:
+        """A request for the template `route` arrived."""
+        now = self._tick()
+        cell = self.cells.get(route, method)
+        flight = Flight(now, cell)
+        cell.queue.append(flight)
+        self.live[id(flight)] = flight
+
+    def record(self, route: str, method: str, status: int, duration_s: float) -> None:
+        """A request ended; the oldest one in flight of that route and method is taken as the one."""
+        self._tick()
+        cell = self.cells.get(route, method)
+        if cell.queue:
+            flight = cell.queue.popleft()
+            del self.live[id(flight)]
+            cell.credit += flight.counted
+        self.count(cell, status, duration_s)
+
+    def count(self, cell: Cell, status: int, duration_s: float) -> None:
+        cell.append(index(duration_s))
+        if status != 200:
+            cell.codes[status] = cell.codes.get(status, 0) + 1
+
+    def mark(self, kind: str, **info: Any) -> None:
+        """Something happened to the process: `mark("startup", version="1.4.2")`."""
+        self.marks.add(self._tick(), kind, info)
+
+    def dependency(self, kind: str, name: str) -> Call:
+        """Times a call the app makes: `with monitor.dependency("db", "orders") as call: ...`."""
+        return Call(self.calls.pending, kind, name)
+
+    def recovery(self, name: str, preview: Callable[[], Any] | None = None) -> Callable[[Hook], Hook]:
+        """Register a function without arguments, plain or async, as a recovery action."""
+
+        def register(function: Hook) -> Hook:
+            self.recoveries.add(Recovery(name, function, preview))
+            return function
+
+        return register
+
+    def report(self) -> dict[str, Any]:
+        """The health report, as the endpoint gives it. Reading it changes nothing."""
+        now = self._tick()
+        self.intake.collect()
+        return report.build(self, now)
+
+    def wall(self, at: float) -> str:
+        """A time of `now` as RFC 3339 in UTC."""
+        told = datetime.fromtimestamp(self.anchor + at, timezone.utc)
+        return told.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _tick(self) -> float:
+        now = self.now()
+        if now >= self.due:
+            self.advance(now)
+        return now
+
+    def advance(self, now: float) -> None:
+        """Judge every whole second up to `now`."""
+        self.due = max(self.due, now - IDLE_S)
+        while self.due <= now:
+            self._second(self.due)
+            self.due += 1.0
+
+    def _second(self, now: float) -> None:
+        self._stalls(now)
+        tallies = self.intake.tallies()
+        self.judge.step(now, tallies)
+        self.traffic.second(now, tallies)
+        self.calls.collect(now)
+        self.intake.roll(now, self.judge.alarmed, self.judge.doubtful)
+        self.trend.add(min(health.components(self.judge).values()))
+
+    def _stalls(self, now: float) -> None:
+        """Requests still in flight over their route's limit are slow already."""
+        for seen, flight in enumerate(self.live.values()):
+            age = now - flight.began
+            if age < 0.05 or seen > IN_FLIGHT_SEEN:  # oldest first: all others are younger
+                return
+            if not flight.counted:
+                cell = flight.of if isinstance(flight.of, Cell) else self.routes.cell(flight.of, 0)
+                if cell.limit is not None and age > value(cell.limit):
+                    flight.counted = True
+                    cell.stalled += 1

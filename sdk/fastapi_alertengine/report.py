@@ -1,0 +1,102 @@
+"""The health report: the JSON of the endpoint."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+from . import alerts, buckets, health
+from .cells import Cell
+from .window import WINDOW_S, Window
+
+if TYPE_CHECKING:
+    from .monitor import Monitor
+
+ROUTES = 20
+
+
+def build(monitor: Monitor, now: float) -> dict[str, Any]:
+    """Everything the endpoint tells; changes nothing."""
+    parts = health.components(monitor.judge)
+    score = min(parts.values())
+    status, word = health.status_of(score)
+    return {
+        "status": status,
+        "health_score": {
+            "score": round(score, 1),
+            "status": word,
+            "trend": monitor.trend.told(),
+            "components": {name: round(part, 1) for name, part in parts.items()},
+        },
+        "metrics": _metrics(monitor, now),
+        "alerts": [
+            alerts.told(found, monitor.intake.total, monitor.cells, monitor.wall(found.since))
+            for found in monitor.judge.findings.values()
+        ],
+        "routes": _routes(monitor),
+        "storage": {"mode": "memory", "state": "ok", "dropped": 0},
+        "workers": 1,
+        "service": monitor.service,
+        "version": monitor.marks.version,
+        "uptime_s": round(now - monitor.started, 1),
+        "timestamp": monitor.wall(now),
+    }
+
+
+def summary(report: dict[str, Any]) -> dict[str, Any]:
+    """The four figures of `?view=summary`."""
+    return {
+        "health_score": round(report["health_score"]["score"]),
+        "p95_latency_ms": round(report["metrics"]["overall_p95_ms"]),
+        "error_rate": report["metrics"]["error_rate"],
+        "alerts": report["alerts"],
+    }
+
+
+def _metrics(monitor: Monitor, now: float) -> dict[str, Any]:
+    window = monitor.intake.total
+    p50, p95, p99 = buckets.quantiles(window.total, (0.5, 0.95, 0.99))
+    covered = max(1.0, min(WINDOW_S, now - monitor.started))
+    judge = monitor.judge
+    return {
+        "overall_p50_ms": _ms(p50),
+        "overall_p95_ms": _ms(p95),
+        "overall_p99_ms": _ms(p99),
+        "error_rate": _share(window.errors(), window.n),
+        "client_error_rate": _share(window.client_errors(), window.n),
+        "anomaly_score": round(max(judge.suspicion("latency_spike"), judge.suspicion("error_anomaly")), 3),
+        "sample_size": window.n,
+        "window_s": WINDOW_S,
+        "requests_per_s": round(window.n / covered, 3),
+        "in_flight": len(monitor.live),
+    }
+
+
+def _routes(monitor: Monitor) -> list[dict[str, Any]]:
+    """The routes that matter most: those with an alert, then with errors, then the busiest."""
+    alarmed = {found.route for found in monitor.judge.findings.values()}
+
+    def weight(cell: Cell) -> tuple[bool, int, int]:
+        return cell.label in alarmed, cell.window.errors(), cell.window.n
+
+    busy = [cell for cell in monitor.cells if cell.window.n]
+    return [_route(cell.label, cell.window) for cell in heapq.nlargest(ROUTES, busy, key=weight)]
+
+
+def _route(label: str, window: Window) -> dict[str, Any]:
+    (p95,) = buckets.quantiles(window.total, (0.95,))
+    return {
+        "route": label,
+        "sample_size": window.n,
+        "p95_ms": _ms(p95),
+        "error_rate": _share(window.errors(), window.n),
+        "client_error_rate": _share(window.client_errors(), window.n),
+    }
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0

@@ -1,0 +1,114 @@
+"""Names of routes: the whole template of what a request matched, mounts and prefixes included."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from .cells import UNMATCHED, Cell, Cells
+
+Scope = MutableMapping[str, Any]
+REMEMBERED = 4096  # routes and mount points; forgotten all at once, then learnt again
+
+
+class Routes:
+    """Finds the cell of a finished request; after the first one of a route without any search."""
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+        self.app: Any = None  # the outermost app, from which mounts are looked up
+        self._known: dict[str, dict[int, tuple[Cell, Any]]] = {}
+        self._prefixes: dict[str, str] = {}
+        self._mounted: dict[tuple[int, str, str], tuple[Cell, Any]] = {}
+
+    def cell(self, scope: Scope, status: int) -> Cell:
+        """The cell of a request whose `scope` the app has filled in; `status` as answered."""
+        told = scope.get("fastapi")
+        route = (told and told.get("effective_route_context")) or scope.get("route")
+        if "app_root_path" in scope or route is None or status == 405:
+            return self._rare(scope, route, status)
+        try:
+            return self._known[scope["method"]][id(route)][0]
+        except KeyError:
+            return self._first(scope, route)
+
+    def _first(self, scope: Scope, route: Any) -> Cell:
+        cell = self._cells.get(_template(route), scope["method"])
+        known = self._known.setdefault(scope["method"] if len(self._known) < 16 else "", {})
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[id(route)] = (cell, route)  # the route is kept, so that its id stays its own
+        return cell
+
+    def _rare(self, scope: Scope, route: Any, status: int) -> Cell:
+        """Mounted, unmatched, and what older Starlette does not tell."""
+        endpoint = scope.get("endpoint")
+        if status == 405 or endpoint is None or (route is None and hasattr(endpoint, "routes")):
+            return self._cells.unmatched
+        if route is None:
+            route = self._search(scope)
+        if hasattr(getattr(route, "app", None), "routes") and hasattr(route, "path_format"):
+            return self._cells.unmatched  # a mount was the last match: nothing inside it was
+        prefix = self._prefix(scope)
+        key = (id(route), scope["method"], prefix)
+        known = self._mounted.get(key)
+        if known is None:
+            if len(self._mounted) >= REMEMBERED:
+                self._mounted.clear()
+            path = _template(route)
+            known = (
+                self._cells.get(prefix + path if path != UNMATCHED else prefix or path, scope["method"]),
+                route,
+            )
+            self._mounted[key] = known
+        return known[0]
+
+    def _prefix(self, scope: Scope) -> str:
+        """The template of the mounts above, `/shops/{shop}` for `/shops/7`."""
+        if "app_root_path" not in scope:
+            return ""
+        mounted = str(scope.get("root_path", ""))[len(scope["app_root_path"]) :]
+        found = self._prefixes.get(mounted)
+        if found is None:
+            if len(self._prefixes) >= REMEMBERED:
+                self._prefixes.clear()
+            found = self._prefixes[mounted] = _mount_template(getattr(self.app, "routes", []), mounted)
+        return found
+
+    def _search(self, scope: Scope) -> Any:
+        """Starlette before 0.52 sets no route: find it by its endpoint."""
+        endpoint = scope.get("endpoint")
+        owner = scope.get("router") or scope.get("app")
+        for route in getattr(owner, "routes", []):
+            if getattr(route, "endpoint", None) is endpoint or getattr(route, "app", None) is endpoint:
+                return route
+        return None
+
+
+def _template(route: Any) -> str:
+    path = getattr(route, "path", None)
+    return path if isinstance(path, str) else UNMATCHED
+
+
+def _mount_template(routes: Any, mounted: str) -> str:
+    """Walk down the mounts that lead to the path `mounted`; what none explains stays as it is."""
+    told = ""
+    while mounted:
+        step = next((found for route in routes if (found := _mount_step(route, mounted))), None)
+        if step is None:
+            return told + mounted
+        path, mounted, routes = step
+        told += path
+    return told
+
+
+def _mount_step(route: Any, mounted: str) -> tuple[str, str, Any] | None:
+    regex = getattr(route, "path_regex", None)
+    if regex is None or not hasattr(route, "app") or hasattr(route, "endpoint"):
+        return None
+    match = regex.match(mounted + "/")
+    if not match or not route.path:
+        return None
+    rest = match.groupdict().get("path", "")
+    depth = len(mounted) + 1 - len(rest) - 1
+    return route.path, mounted[depth:].rstrip("/"), getattr(route, "routes", [])
