@@ -35,6 +35,20 @@ class EventType(StrEnum):
     LINK_REISSUED = "link_reissued"
 
 
+class SystemEventType(StrEnum):
+    """What happens to the installation rather than to an incident; kept in a tree of its own."""
+
+    DAEMON_STARTED = "daemon_started"
+    DAEMON_STOPPED = "daemon_stopped"
+    TENANT_ONBOARDED = "tenant_onboarded"
+    TREE_OPENED = "tree_opened"
+    KEY_ROTATED = "key_rotated"
+    INCIDENT_PRUNED = "incident_pruned"
+    STORE_CREATED = "store_created"
+    STORE_RESTORED = "store_restored"
+    MODE_CHANGED = "mode_changed"
+
+
 class Stage(StrEnum):
     DETECTED = "DETECTED"
     DIAGNOSED = "DIAGNOSED"
@@ -52,9 +66,13 @@ class Stage(StrEnum):
 class NewEvent:
     """An event that was decided but not yet appended. `data` is JSON."""
 
-    type: EventType
+    type: EventType | SystemEventType
     data: Mapping[str, Any] = field(default_factory=dict)
     actor: Actor = SYSTEM
+
+
+def event_type(name: str) -> EventType | SystemEventType:
+    return EventType(name) if name in EventType else SystemEventType(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +84,7 @@ class Event:
     incident_id: str
     seq: int
     at: datetime
-    type: EventType
+    type: EventType | SystemEventType
     actor: Actor
     data: Mapping[str, Any]
     hash: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -92,7 +92,8 @@ def apply(state: Incident | None, event: Event) -> Incident:
     """`state` after `event`. Events of unknown effect (deliveries, previews) only move the version."""
     if state is None:
         return _detected(event)
-    changed = _EFFECTS[event.type](state, event) if event.type in _EFFECTS else state
+    effect = _EFFECTS.get(event.type)
+    changed = effect(state, event) if effect else state
     return replace(changed, version=event.seq, last_at=event.at)
 
 
@@ -214,7 +215,7 @@ def _reissued(state: Incident, event: Event) -> Incident:
     return _next_round(state)
 
 
-_EFFECTS = {
+_EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _accepted,

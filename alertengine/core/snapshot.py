@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from alertengine.core.diagnosis.model import FetchError
+from alertengine.core.diagnosis.reading import mapping, number
 from alertengine.core.model import rfc3339
 
 
@@ -69,13 +69,6 @@ _STATES = {
 }
 
 
-def number(value: Any) -> float | None:
-    """A finite JSON number as float; None for everything else (bool is not a number)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
 def text(value: Any, limit: int = 200) -> str | None:
     """A JSON string without control characters, cut to `limit`; None for everything else."""
     if not isinstance(value, str):
@@ -93,7 +86,7 @@ def read_report(at: datetime, report: Any) -> Snapshot:
     if not isinstance(status, str) or status not in _STATES:
         return unreachable(at, FetchError(kind="wrong_shape", detail="no status of ok, warning or critical"))
     score, judged_status = _score(report)
-    metrics = _mapping(report.get("metrics"))
+    metrics = mapping(report.get("metrics"))
     worst = _worst(report.get("alerts"))
     samples = number(metrics.get("sample_size"))
     return Snapshot(
@@ -128,10 +121,6 @@ def _worst(alerts: Any) -> Mapping[str, Any]:
 def _worse(a: Health, b: Health) -> Health:
     order = list(Health)
     return max(a, b, key=order.index)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 _UNREACHABLE = {

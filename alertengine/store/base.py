@@ -40,6 +40,10 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
+    @property
+    def trouble(self) -> str | None:
+        """Why the last write failed; None once one succeeded again."""
+
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on the writer's thread; answer once it is durable.
 
@@ -47,5 +51,8 @@ class Store(Protocol):
         """
 
     async def fetch(self, query: Query[T]) -> T: ...
+
+    async def probe(self) -> None:
+        """Write something harmless, to see whether writing works again."""
 
     async def close(self) -> None: ...

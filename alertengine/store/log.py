@@ -8,17 +8,24 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from alertengine.core.events import Event, EventType, NewEvent
+from alertengine.core.events import Event, NewEvent, SystemEventType, event_type
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.core.model import Actor, canonical, parse_time, rfc3339
 from alertengine.errors import Stale
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.ledger.verify import MILESTONE
+from alertengine.ledger.walk import LEDGER_INCIDENT, MILESTONE_EVERY
+from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
 
-SYSTEM_TREE = "_system"
 BODY_LIMIT = 64 * 1024
 
 _INSERT_EVENT = "INSERT INTO event (tree, idx, incident, seq, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_NODE = "INSERT INTO node (tree, level, idx, hash) VALUES (?, ?, ?, ?)"
+_MILESTONE = "INSERT INTO milestone (tree, size, note) VALUES (?, ?, ?)"
+_HEAD = (
+    "INSERT INTO checkpoint (tree, size, note) VALUES (?, ?, ?)"
+    " ON CONFLICT (tree) DO UPDATE SET size = excluded.size, note = excluded.note"
+)
 _LAST = "SELECT seq, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq DESC LIMIT 1"
 
 
@@ -52,7 +59,7 @@ def decode_event(body: bytes, leaf: bytes) -> Event:
         incident_id=raw["incident_id"],
         seq=raw["seq"],
         at=parse_time(raw["at"]),
-        type=EventType(raw["type"]),
+        type=event_type(raw["type"]),
         actor=Actor(**raw["actor"]),
         data=raw["data"],
         hash=leaf.hex(),
@@ -71,13 +78,18 @@ class Ledger:
         self._open: dict[str, Frontier] = {}
         self._unsigned: dict[str, Frontier] = {}
 
+    def last(self, tree: str, incident: str) -> tuple[int, str]:
+        """The number and the hash of the incident's last event."""
+        row = self._db.execute(_LAST, (tree, incident)).fetchone()
+        return (row[0], row[1].hex()) if row else (0, "")
+
     def append(
         self, tree: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
     ) -> list[Event]:
-        row = self._db.execute(_LAST, (tree, incident)).fetchone()
-        seq, prev = (row[0], row[1].hex()) if row else (0, "")
+        seq, prev = self.last(tree, incident)
         if seq != expected:
             raise Stale(f"{incident} is at event {seq}, not {expected}. Read it again and decide again.")
+        self._announce(tree, at)
         appended = []
         for event in events:
             seq += 1
@@ -87,6 +99,13 @@ class Ledger:
             prev = leaf.hex()
         return appended
 
+    def _announce(self, tree: str, at: datetime) -> None:
+        """Say in the system's tree that there is a tree of this name, so that none can vanish whole."""
+        if self._frontier(tree).size or tree == SYSTEM_TREE:
+            return
+        opened = NewEvent(type=SystemEventType.TREE_OPENED, data={"tree": tree})
+        self.append(SYSTEM_TREE, LEDGER_INCIDENT, [opened], self.last(SYSTEM_TREE, LEDGER_INCIDENT)[0], at)
+
     def _add(self, tree: str, incident: str, seq: int, event: NewEvent, body: bytes) -> bytes:
         frontier = self._frontier(tree)
         leaf = leaf_hash(body)
@@ -94,6 +113,8 @@ class Ledger:
         above = [(tree, level, idx, hashed) for level, idx, hashed in frontier.append(leaf) if level]
         if above:
             self._db.executemany(_INSERT_NODE, above)
+        if frontier.size % MILESTONE_EVERY == 0:
+            self._db.execute(_MILESTONE, (tree, frontier.size, self._sign(tree, frontier, MILESTONE)))
         return leaf
 
     def _frontier(self, tree: str) -> Frontier:
@@ -130,10 +151,10 @@ class Ledger:
     def sign(self) -> None:
         """Write one signed checkpoint for each tree that grew in this batch."""
         for tree, frontier in self._unsigned.items():
-            note = self._signer.sign(f"{self._host}/log/{tree}", frontier.size, frontier.root())
-            self._db.execute(
-                "INSERT INTO checkpoint (tree, size, note) VALUES (?, ?, ?)", (tree, frontier.size, note)
-            )
+            self._db.execute(_HEAD, (tree, frontier.size, self._sign(tree, frontier)))
+
+    def _sign(self, tree: str, frontier: Frontier, suffix: str = "") -> bytes:
+        return self._signer.sign(f"{self._host}/log/{tree}{suffix}", frontier.size, frontier.root())
 
     def committed(self) -> None:
         self._kept.update(self._unsigned)

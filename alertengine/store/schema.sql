@@ -19,18 +19,32 @@ CREATE UNIQUE INDEX event_incident ON event (tree, incident, seq);
 
 CREATE TABLE node (
     tree  TEXT NOT NULL,
-    level INTEGER NOT NULL CHECK (level > 0),
+    level INTEGER NOT NULL CHECK (level >= 0),
     idx   INTEGER NOT NULL,
     hash  BLOB NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (tree, level, idx)
 ) STRICT, WITHOUT ROWID;
 
+-- Each tree's newest signed head and no older one: with an older one at hand, a log that was cut back to it
+-- would verify. Milestones are signed under another name; they only show how far a rewritten log is good.
 CREATE TABLE checkpoint (
+    tree TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    note BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE milestone (
     tree TEXT NOT NULL,
     size INTEGER NOT NULL,
     note BLOB NOT NULL,
     PRIMARY KEY (tree, size)
 ) STRICT, WITHOUT ROWID;
+
+-- Which life of this store this is: a restored copy gets another one. The same word stands in tree _system.
+CREATE TABLE incarnation (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id  TEXT NOT NULL
+) STRICT;
 
 CREATE TRIGGER tree_new BEFORE INSERT ON tree
 WHEN NEW.size <> 0 OR EXISTS (SELECT 1 FROM tree WHERE tree = NEW.tree)
@@ -49,11 +63,15 @@ CREATE TRIGGER event_counts AFTER INSERT ON event
 BEGIN UPDATE tree SET size = size + 1 WHERE tree = NEW.tree; END;
 CREATE TRIGGER event_unchanged BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'ledger: an event never changes'); END;
+-- Pruning moves an entry's hash into node, level 0; only then may its body go.
 CREATE TRIGGER event_stays BEFORE DELETE ON event
+WHEN NOT EXISTS (SELECT 1 FROM node WHERE tree = OLD.tree AND level = 0 AND idx = OLD.idx AND hash = OLD.hash)
 BEGIN SELECT RAISE(ABORT, 'ledger: an event stays'); END;
 
 CREATE TRIGGER node_new BEFORE INSERT ON node
 WHEN EXISTS (SELECT 1 FROM node WHERE tree = NEW.tree AND level = NEW.level AND idx = NEW.idx)
+  OR (NEW.level = 0
+      AND NOT EXISTS (SELECT 1 FROM event WHERE tree = NEW.tree AND idx = NEW.idx AND hash = NEW.hash))
 BEGIN SELECT RAISE(ABORT, 'ledger: a node is written once'); END;
 CREATE TRIGGER node_unchanged BEFORE UPDATE ON node
 BEGIN SELECT RAISE(ABORT, 'ledger: a node never changes'); END;
@@ -61,12 +79,22 @@ CREATE TRIGGER node_stays BEFORE DELETE ON node
 BEGIN SELECT RAISE(ABORT, 'ledger: a node stays'); END;
 
 CREATE TRIGGER checkpoint_new BEFORE INSERT ON checkpoint
-WHEN EXISTS (SELECT 1 FROM checkpoint WHERE tree = NEW.tree AND size = NEW.size)
-BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint is written once'); END;
-CREATE TRIGGER checkpoint_unchanged BEFORE UPDATE ON checkpoint
-BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint never changes'); END;
+WHEN NEW.size IS NOT (SELECT size FROM tree WHERE tree = NEW.tree)
+  OR EXISTS (SELECT 1 FROM checkpoint WHERE tree = NEW.tree AND size >= NEW.size)
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint is of the whole log and newer than the last'); END;
+CREATE TRIGGER checkpoint_newer BEFORE UPDATE ON checkpoint
+WHEN NEW.tree <> OLD.tree OR NEW.size <= OLD.size
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint only gives way to a newer one'); END;
 CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
 BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint stays'); END;
+
+CREATE TRIGGER milestone_new BEFORE INSERT ON milestone
+WHEN EXISTS (SELECT 1 FROM milestone WHERE tree = NEW.tree AND size = NEW.size)
+BEGIN SELECT RAISE(ABORT, 'ledger: a milestone is written once'); END;
+CREATE TRIGGER milestone_unchanged BEFORE UPDATE ON milestone
+BEGIN SELECT RAISE(ABORT, 'ledger: a milestone never changes'); END;
+CREATE TRIGGER milestone_stays BEFORE DELETE ON milestone
+BEGIN SELECT RAISE(ABORT, 'ledger: a milestone stays'); END;
 
 -- What the events amount to, kept for look-ups and written in the same transaction.
 -- `slot` is 1 while the incident keeps its service from having another.
@@ -174,4 +202,10 @@ CREATE TABLE contact (
     role        TEXT NOT NULL,
     verified_at TEXT,
     UNIQUE (tenant, channel, address, name)
+) STRICT, WITHOUT ROWID;
+
+-- Small facts about the file itself, by name.
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from alertengine.core.events import Event, NewEvent
 from alertengine.core.model import parse_time
 from alertengine.errors import SchemaTooNew, StoreDamaged, StoreUnavailable
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.ledger.walk import LEDGER_INCIDENT
 from alertengine.store.base import Query
 from alertengine.store.incidents import project
 from alertengine.store.log import SYSTEM_TREE, Ledger
@@ -47,7 +49,7 @@ class SqliteTransaction:
     ) -> list[Event]:
         at = self.now(at)
         appended = self._ledger.append(tenant, incident, events, expected, at)
-        if tenant != SYSTEM_TREE:
+        if tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT:
             project(self, tenant, incident)
         self._latest = at
         return appended
@@ -73,6 +75,7 @@ class SqliteStore:
         self.path = path
         self._writer = writer
         self._reader = reader
+        self.trouble: str | None = None
 
     @classmethod
     async def open(cls, path: Path, signer: CheckpointSigner, host: str) -> SqliteStore:
@@ -88,8 +91,21 @@ class SqliteStore:
         return cls(path, writer, reader)
 
     async def transact(self, work: Callable[[SqliteTransaction], T]) -> T:
-        result: T = await self._writer.submit(work)
+        try:
+            result: T = await self._writer.submit(work)
+        except StoreUnavailable as error:
+            self.trouble = str(error)
+            raise
+        except Exception:
+            self.trouble = None  # the work was refused, the store is well
+            raise
+        self.trouble = None
         return result
+
+    async def probe(self) -> None:
+        sql = "INSERT INTO meta (name, value) VALUES ('probe', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+        with suppress(StoreUnavailable):
+            await self.transact(lambda tx: tx.execute(sql, "x" * 4096))
 
     async def fetch(self, query: Query[T]) -> T:
         try:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from alertengine.core.diagnosis.facts import DependencyFact, Facts, RouteFact, RuntimeFact, TrafficFact
 from alertengine.core.diagnosis.reading import Reading, clamp
 
-FEW_SAMPLES = 20
-"""Below this many, one straggler alone makes a P95."""
+FEW_SAMPLES = 30
+"""One straggler alone makes the P95 of a few calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,9 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     if runtime.cpu.usual is None:
         return clamp((now - 0.6) / 0.3)
     expected = runtime.cpu.usual * max(1.0, traffic.rps.factor(0.5))
-    return clamp((now - expected) / 0.12) * clamp(((now + 0.01) / (expected + 0.01) - 1.3) / 0.9)
+    excess, times = now - expected, (now + 0.01) / (expected + 0.01)
+    # Twice the usual is plain for a light process, a tenth of a core more for a heavy one.
+    return clamp(excess / 0.12) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
 
 
 def leak(runtime: RuntimeFact) -> float:
@@ -103,11 +105,8 @@ def reliable(count: float | None, enough: float = 5) -> float:
 
 def slow(p50: Reading, p95: Reading, count: float | None) -> float:
     """Slower than usual: by its median, or by its P95 if that is made of more than one call."""
-    typical = _slower(p50) * reliable(count)
-    worst = _slower(p95) * (
-        reliable(count, FEW_SAMPLES) if count is not None and count < FEW_SAMPLES else 1.0
-    )
-    return max(typical, 0.9 * worst if count is None or count >= FEW_SAMPLES else 0.5 * worst)
+    several = 1.0 if count is None else clamp((count - 10) / FEW_SAMPLES)
+    return max(_slower(p50) * reliable(count), 0.9 * several * _slower(p95))
 
 
 def _slower(reading: Reading) -> float:
@@ -125,12 +124,15 @@ def slow_route(fact: RouteFact) -> float:
 
 def slow_calls(fact: DependencyFact) -> float:
     """The calls themselves are slow; time spent waiting for a connection is taken off."""
-    p50, p95 = fact.p50_ms, fact.p95_ms
-    wait, whole = fact.wait_p95_ms.now or 0.0, p95.now or 0.0
-    # Some applications time the waiting as part of the call; then the call is never shorter than its wait.
-    if wait > 20 and wait <= whole <= 1.25 * wait + 2 * (p95.usual or 0.0):
-        return _slower(Reading(whole - wait, p95.usual)) * reliable(fact.count.now)
-    return slow(p50, p95, fact.count.now)
+    if wait_included(fact):
+        return 0.0
+    return slow(fact.p50_ms, fact.p95_ms, fact.count.now)
+
+
+def wait_included(fact: DependencyFact) -> bool:
+    """Some applications time the waiting as part of the call: then the call is its wait and a usual call."""
+    wait, whole = fact.wait_p95_ms.now or 0.0, fact.p95_ms.now or 0.0
+    return wait > 20 and wait <= whole <= wait + 1.2 * (fact.p95_ms.usual or 0.1 * wait) + 2
 
 
 def waiting(fact: DependencyFact) -> float:

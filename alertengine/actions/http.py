@@ -1,0 +1,128 @@
+"""A recovery that is a signed POST to a URL of the operator's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from alertengine.core.diagnosis.redaction import redact
+from alertengine.core.model import ActionSpec, Risk
+from alertengine.errors import HttpError
+from alertengine.http import Http, Response
+from alertengine.ports import Clock, Outcome, Run
+from alertengine.signing import webhook_headers
+
+PREVIEW_TIMEOUT_S = 10.0
+
+
+class Config(BaseModel):
+    """`url` is sent one signed POST and is never repeated; `preview_url` answers what it would do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["http"]
+    url: str
+    preview_url: str | None = None
+    secret: SecretStr | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    description: str = ""
+    risk: Risk = Risk.LOW
+    approvals: Annotated[int, Field(ge=1, le=10)] = 1
+
+
+EXAMPLE = """
+[actions.failover]
+kind = "http"
+url = "https://ops.example.com/failover"
+preview_url = "https://ops.example.com/failover/preview"
+secret = "whsec_..."          # or: secret_file = "/etc/alertengine/failover.secret"
+description = "fail over to the second region"
+"""
+
+
+class HttpAction:
+    """`secret_for` gives the signing secret of (tenant, action)."""
+
+    kind = "http"
+
+    def __init__(self, http: Http, clock: Clock, secret_for: Callable[[str, str], str]) -> None:
+        self._http = http
+        self._clock = clock
+        self._secret_for = secret_for
+
+    def describe(self, spec: ActionSpec) -> str:
+        return f"POST {spec.params['url']}"
+
+    async def preview(self, spec: ActionSpec, run: Run) -> str | None:
+        url = spec.params.get("preview_url")
+        if not url:
+            return None
+        try:
+            answer = await self._post(spec, run, url, PREVIEW_TIMEOUT_S, dry_run=True)
+        except HttpError as error:
+            return f"the preview could not be had: {error}"
+        return redact(excerpt(answer)) or f"the preview answered HTTP {answer.status}"
+
+    async def execute(self, spec: ActionSpec, run: Run) -> Outcome:
+        began = self._clock.monotonic()
+        try:
+            answer = await self._post(spec, run, spec.params["url"], spec.params["timeout_s"], dry_run=False)
+        except HttpError as error:
+            return unanswered(error)
+        took = round(self._clock.monotonic() - began, 3)
+        facts = {"ran": True, "http_status": answer.status, "output": redact(excerpt(answer)), "duration_s": took}
+        return Outcome(
+            status="succeeded" if answer.ok else "failed",
+            detail=f"answered HTTP {answer.status} after {took:.1f} s",
+            facts=facts,
+        )
+
+    async def _post(
+        self, spec: ActionSpec, run: Run, url: str, timeout_s: float, *, dry_run: bool
+    ) -> Response:
+        message_id = f"{run.execution_id}-preview" if dry_run else run.execution_id
+        body = request_body(spec.name, run, dry_run=dry_run)
+        secret = self._secret_for(run.tenant_id, spec.name)
+        headers = {
+            "content-type": "application/json",
+            "idempotency-key": message_id,
+            **webhook_headers(secret, message_id, int(self._clock.now().timestamp()), body),
+        }
+        return await self._http.fetch("POST", url, timeout_s=timeout_s, headers=headers, body=body)
+
+
+def request_body(action: str, run: Run, *, dry_run: bool) -> bytes:
+    return json.dumps(
+        {
+            "action": action,
+            "execution_id": run.execution_id,
+            "incident_id": run.incident_id,
+            "tenant_id": run.tenant_id,
+            "service": run.service.name,
+            "dry_run": dry_run,
+        }
+    ).encode()
+
+
+def unanswered(error: HttpError) -> Outcome:
+    """What no answer means: nothing was sent, so nothing ran; or it was, and nobody can know."""
+    if not error.sent:
+        return Outcome(status="failed", detail=f"it could not be asked: {error}", facts={"ran": False})
+    detail = f"the request was sent, but no answer came ({error}). It may or may not have run"
+    return Outcome(status="unknown", detail=detail, facts={"error": str(error)})
+
+
+def excerpt(answer: Response, limit: int = 2000) -> str:
+    raw = answer.body.decode(errors="replace")[:limit]
+    return "".join(c for c in raw if c.isprintable() or c == "\n").strip()
+
+
+def parsed(answer: Response) -> dict[str, Any]:
+    try:
+        value = answer.json()
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,39 @@
+"""Messages on the terminal where the daemon runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from alertengine.core.message import Message
+from alertengine.core.model import Contact
+from alertengine.ports import Receipt
+
+
+class Config(BaseModel):
+    """No settings: it writes to the daemon's standard output."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["console"] = "console"
+
+
+EXAMPLE = """
+[channels.console]
+kind = "console"
+"""
+
+
+class ConsoleChannel:
+    kind = "console"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
+        rule = "─" * 72
+        sys.stdout.write(f"{rule}\n{message.text}\n{rule}\n")
+        sys.stdout.flush()
+        return Receipt()

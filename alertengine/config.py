@@ -1,0 +1,284 @@
+"""Settings: defaults < TOML < environment < flags, all problems told at once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from alertengine.core.policy import Policy
+from alertengine.errors import ConfigError
+
+Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
+"""For `channels` and `actions`: the settings model of a kind, or None where there is no such kind."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+M = TypeVar("M", bound=BaseModel)
+Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(_Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9000
+    base_url: str | None = None
+    """How phones reach this daemon; `http://HOST:PORT` unless set."""
+
+    @field_validator("base_url")
+    @classmethod
+    def a_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else None
+
+
+class StoreSection(_Section):
+    url: Annotated[str, Field(pattern=r"^sqlite:///")] = "sqlite:///alertengine.db"
+    """A path after sqlite:/// ; a relative one lies in the data directory."""
+
+
+class Auth(_Section):
+    secret: SecretStr | None = None
+    admin_key: SecretStr | None = None
+
+    @field_validator("secret")
+    @classmethod
+    def long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (len(value.get_secret_value()) < 32 or _weak(value.get_secret_value())):
+            raise ValueError("at least 32 unguessable characters; `alertengine init` writes a fresh one")
+        return value
+
+    @field_validator("admin_key")
+    @classmethod
+    def not_short(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("at least 16 characters")
+        return value
+
+
+class Poll(_Section):
+    interval_s: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 4.0
+
+
+class PolicySection(_Section):
+    min_score_to_alert: Annotated[float, Field(ge=0, le=100)] = 70.0
+    confirmations: Annotated[int, Field(ge=1, le=100)] = 1
+    approval_timeout_s: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    decision_timeout_s: Seconds | None = None
+    escalate_after_s: Seconds = 180.0
+    cooldown_s: Annotated[float, Field(ge=0, le=86400)] = 300.0
+    verify_window_s: Seconds = 120.0
+
+    def policy(self) -> Policy:
+        return Policy(**self.model_dump())
+
+
+class DiagnosisSection(_Section):
+    provider: Literal["rules"] = "rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is in force. Channels and actions are the validated settings of their kinds, by name."""
+
+    server: Server
+    store: StoreSection
+    auth: Auth
+    poll: Poll
+    policy: PolicySection
+    diagnosis: DiagnosisSection
+    channels: Mapping[str, Any]
+    actions: Mapping[str, Any]
+    data_dir: Path
+    path: Path | None
+    """The file that was read; None where there was none."""
+
+    @property
+    def base_url(self) -> str:
+        return self.server.base_url or f"http://{self.server.host}:{self.server.port}"
+
+    @property
+    def store_path(self) -> Path:
+        return self.data_dir / self.store.url.removeprefix("sqlite:///")
+
+
+_SECTIONS: Mapping[str, type[_Section]] = {
+    "server": Server,
+    "store": StoreSection,
+    "auth": Auth,
+    "poll": Poll,
+    "policy": PolicySection,
+    "diagnosis": DiagnosisSection,
+}
+_NAMED = ("channels", "actions")
+
+ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "ALERTENGINE_BASE_URL": ("server", "base_url"),
+    "ALERT_SECRET": ("auth", "secret"),
+    "ALERTENGINE_ADMIN_KEY": ("auth", "admin_key"),
+    "LOOP_INTERVAL_S": ("poll", "interval_s"),
+    "POLICY_MIN_SCORE_TO_ALERT": ("policy", "min_score_to_alert"),
+}
+"""Variables with a name of their own. Any key can also be given as ALERTENGINE_SECTION__KEY, a channel's or an
+action's as ALERTENGINE_CHANNELS__NAME__KEY."""
+
+
+def load(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any], kinds: Kinds
+) -> Settings:
+    """Read and check everything. Raises `ConfigError` with every problem, each with its key and the remedy.
+
+    `overrides`: what the command line says, as {"section.key": value} and "data_dir".
+    """
+    problems: list[str] = []
+    found = _find(path, environ, problems)
+    raw = _read(found, problems) if found else {}
+    _apply_environment(raw, environ, problems)
+    flags = dict(overrides)
+    data_dir = Path(flags.pop("data_dir", None) or environ.get("ALERTENGINE_DATA_DIR") or _home(environ))
+    for key, value in flags.items():
+        section, _, name = key.partition(".")
+        raw.setdefault(section, {})[name] = value
+    _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
+    unknown = raw.keys() - _SECTIONS.keys() - set(_NAMED)
+    problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
+    sections = {name: _section(name, model, raw.get(name, {}), problems) for name, model in _SECTIONS.items()}
+    named = {table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED}
+    if not raw.get("channels"):
+        model = kinds["channels"]("console")
+        named["channels"] = {"console": model()} if model else {}
+    if problems:
+        raise ConfigError(problems)
+    return Settings(**sections, **named, data_dir=data_dir, path=found)
+
+
+def _find(path: Path | None, environ: Mapping[str, str], problems: list[str]) -> Path | None:
+    named = path or (Path(environ["ALERTENGINE_CONFIG"]) if environ.get("ALERTENGINE_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            problems.append(f"{named}: there is no such file; `alertengine init` writes one")
+            return None
+        return named
+    default = Path("alertengine.toml")
+    return default if default.is_file() else None
+
+
+def _read(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: not TOML: {error}")
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+    return {}
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    state = environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME", "."), ".local", "state")
+    return Path(state) / "alertengine"
+
+
+def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> None:
+    for variable, value in sorted(environ.items()):
+        keys = ENVIRONMENT.get(variable)
+        if keys is None and variable.startswith("ALERTENGINE_") and "__" in variable:
+            keys = tuple(variable.removeprefix("ALERTENGINE_").lower().split("__"))
+        if keys is None or not value:
+            continue
+        table = raw
+        for key in keys[:-1]:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                problems.append(f"{variable}: {key} is not a table")
+                break
+        else:
+            table[keys[-1]] = value
+
+
+def _inline_secret_files(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
+    """Every secret may stand in a file of its own: `key_file` names it, relative to the configuration."""
+    tables = [("auth", raw.get("auth"))]
+    for kind in _NAMED:
+        rows = raw.get(kind)
+        tables += [(f"{kind}.{name}", row) for name, row in rows.items()] if isinstance(rows, dict) else []
+    for where, table in tables:
+        if not isinstance(table, dict):
+            continue
+        for key in [k for k in table if k.endswith("_file")]:
+            _inline(table, key, where, folder, problems)
+
+
+def _inline(table: dict[str, Any], key: str, where: str, folder: Path, problems: list[str]) -> None:
+    name = key.removesuffix("_file")
+    value = table.pop(key)
+    if name in table:
+        problems.append(f"{where}.{key}: give {name} or {key}, not both")
+        return
+    file = folder / str(value)
+    try:
+        if file.stat().st_mode & 0o077:
+            problems.append(f"{where}.{key}: {file} is readable by others; chmod 600 {file}")
+        table[name] = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{where}.{key}: {file} cannot be read: {getattr(error, 'strerror', error)}")
+        table[name] = "unreadable" * 8  # so that one missing file is one problem
+
+
+def _section(name: str, model: type[_Section], raw: Any, problems: list[str]) -> _Section | None:
+    if not isinstance(raw, dict):
+        problems.append(f"{name}: must be a table: [{name}]")
+        return None
+    return _validated(name, model, raw, problems)
+
+
+def _named_tables(
+    table: str, raw: Any, model_of: Callable[[str], type[BaseModel] | None], problems: list[str]
+) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        problems.append(f"{table}: must be tables: [{table}.NAME]")
+        return {}
+    named = {}
+    for name, row in raw.items():
+        kind = row.get("kind") if isinstance(row, dict) else None
+        model = model_of(kind) if isinstance(kind, str) else None
+        if model is None:
+            problems.append(f"{table}.{name}.kind: {kind!r} is not a kind of {table}")
+            continue
+        named[name] = _validated(f"{table}.{name}", model, row, problems)
+    return named
+
+
+def _validated(where: str, model: type[M], raw: dict[str, Any], problems: list[str]) -> M | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        for one in error.errors(include_input=False, include_url=False):
+            key = ".".join((where, *(str(part) for part in one["loc"])))
+            problems.append(f"{key}: {_say(one, model)}")
+        return None
+
+
+def _say(error: Any, model: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"there is no such key; known are {', '.join(sorted(model.model_fields))}"
+    if error["type"] == "missing":
+        return "is missing"
+    message: str = error["msg"]
+    return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _known() -> str:
+    return ", ".join((*_SECTIONS, *_NAMED))
+
+
+def _weak(secret: str) -> bool:
+    return len(set(secret)) < 10 or "change" in secret.lower()

@@ -1,0 +1,131 @@
+"""One tree of a store file, recomputed from its bytes and compared with everything stored about it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alertengine.core.merkle import Frontier, leaf_hash
+
+MILESTONE_EVERY = 256
+"""Each multiple of this size is signed on the way, so that a rewritten part can be named."""
+
+SYSTEM_TREE = "_system"
+"""The log of the installation itself; every other tree is a tenant's and bears its id."""
+
+LEDGER_INCIDENT = "_ledger"
+"""Where a tree keeps the events about itself: keys that changed, incidents that were pruned."""
+
+Row = tuple[int, str | None, int, str | None, bytes | None, bytes]
+
+# Pruned entries have left `event`; their leaf stands in `node`.
+_ENTRIES = """
+SELECT idx, incident, seq, type, body, hash FROM event WHERE tree = :tree
+UNION ALL
+SELECT idx, NULL, 0, NULL, NULL, hash FROM node WHERE tree = :tree AND level = 0
+ORDER BY idx
+"""
+
+
+class Bad(Exception):
+    """The first thing in a tree that is not as it was written. `index`: the entry, where one can be named."""
+
+    def __init__(self, reason: str, index: int | None = None) -> None:
+        self.index = index
+        super().__init__(reason)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What was learnt of a tree on the way from its first entry to its last."""
+
+    tree: str
+    frontier: Frontier = field(default_factory=Frontier)
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """The last (seq, hash) of each incident."""
+    last: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    pruned: set[int] = field(default_factory=set)
+    own: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
+    """The tree's events about itself, each with its index."""
+    roots: dict[int, bytes] = field(default_factory=dict)
+
+
+def walk(db: sqlite3.Connection, tree: str, sizes: frozenset[int]) -> Walk:
+    """Recompute the tree; remember its root at `sizes` and at every milestone. Raises Bad."""
+    seen = Walk(tree)
+    levels = _Levels(db, tree)
+    frontier, roots = seen.frontier, seen.roots
+    for row in db.execute(_ENTRIES, {"tree": tree}):
+        size = frontier.size
+        if row[0] != size:
+            raise Bad(f"entry {size} is missing" if row[0] > size else f"entry {row[0]} is there twice", size)
+        if row[4] is None:
+            seen.pruned.add(size)
+            leaf = row[5]
+        else:
+            leaf = _check_event(seen, row)
+        made = frontier.append(leaf)
+        if len(made) > 1:
+            levels.check(made)
+        size += 1
+        if size % MILESTONE_EVERY == 0 or size in sizes:
+            roots[size] = frontier.root()
+    roots[frontier.size] = frontier.root()
+    levels.finish()
+    return seen
+
+
+def _check_event(seen: Walk, row: Row) -> bytes:
+    index, incident, seq, kind, body, stored = row
+    assert body is not None
+    assert incident is not None
+    leaf = leaf_hash(body)
+    if leaf != stored:
+        raise Bad(f"entry {index}: its body and its hash do not belong together", index)
+    try:
+        event = json.loads(body)
+        told = (event["tenant_id"], event["incident_id"], event["seq"], event["type"])
+        before = event["prev_hash"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Bad(f"entry {index} is not an event ({error!r})", index) from None
+    if told != (seen.tree, incident, seq, kind):
+        raise Bad(f"entry {index} is filed as {incident} number {seq}, {kind}, but says {told}", index)
+    last_seq, last_hash = seen.heads.get(incident, (0, ""))
+    if seq != last_seq + 1:
+        raise Bad(f"entry {index} is number {seq} of {incident}; expected {last_seq + 1}", index)
+    if before != last_hash:
+        raise Bad(f"entry {index} does not continue {incident}: the event before it is another one", index)
+    seen.heads[incident] = (seq, leaf.hex())
+    if incident == LEDGER_INCIDENT:
+        seen.own.append((index, event))
+    else:
+        seen.last[incident] = event
+    return leaf
+
+
+class _Levels:
+    """The stored nodes above the leaves, read level by level while the walk makes them anew."""
+
+    def __init__(self, db: sqlite3.Connection, tree: str) -> None:
+        found = db.execute("SELECT DISTINCT level FROM node WHERE tree = ? AND level > 0", (tree,))
+        self._stored: dict[int, Iterator[tuple[int, bytes]]] = {
+            level: iter(
+                db.execute("SELECT idx, hash FROM node WHERE tree = ? AND level = ? ORDER BY idx", (tree, level))
+            )
+            for (level,) in found.fetchall()
+        }
+
+    def check(self, made: list[tuple[int, int, bytes]]) -> None:
+        for level, index, hashed in made[1:]:
+            if next(self._stored.get(level, iter(())), None) != (index, hashed):
+                first = index << level
+                raise Bad(f"entries {first} to {first + (1 << level) - 1} do not give the hash kept of them", first)
+
+    def finish(self) -> None:
+        for level, rows in self._stored.items():
+            extra = next(rows, None)
+            if extra is not None:
+                raise Bad(f"there is a hash of entries from {extra[0] << level} on, but no such entries")

@@ -1,0 +1,136 @@
+"""Do the one step that is due for an incident, again and again until a person or the clock is owed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from alertengine.core.decide import Do, Step, next_step
+from alertengine.core.events import EventType, NewEvent
+from alertengine.core.incident import Incident
+from alertengine.core.message import MessageKind
+from alertengine.errors import Stale
+from alertengine.pipeline.diagnose import diagnose
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.execute import execute
+from alertengine.pipeline.notify import record
+from alertengine.store import incidents
+
+log = logging.getLogger(__name__)
+
+STEPS_LIMIT = 20
+"""More steps than any incident can owe at once: a mistake in the rules must not spin."""
+
+
+async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
+    for _ in range(STEPS_LIMIT):
+        incident = await engine.store.fetch(incidents.incident(tenant, incident_id))
+        if incident is None:
+            return
+        watch = engine.watch(incident.service_id)
+        step = next_step(incident, watch, engine.policy, engine.now(), engine.boot)
+        if step is None:
+            return
+        try:
+            await _STEPS[step.do](engine, incident, step)
+        except Stale:
+            continue  # somebody else was faster; look again
+
+
+async def sweep(engine: Engine) -> None:
+    """Advance everything that is open. One incident that fails does not stop the others."""
+    for tenant, incident_id in await engine.store.fetch(incidents.open_incidents()):
+        try:
+            await advance(engine, tenant, incident_id)
+        except Exception as error:
+            log.warning("%s could not be advanced: %s", incident_id, error)
+    if engine.store.trouble:
+        await engine.store.probe()
+    engine.memory.ticked_at = engine.clock.monotonic()
+
+
+async def _diagnose(engine: Engine, incident: Incident, step: Step) -> None:
+    await diagnose(engine, incident)
+
+
+async def _ask(engine: Engine, incident: Incident, step: Step) -> None:
+    await record(engine, incident, [], _asking(incident))
+
+
+def _asking(incident: Incident) -> MessageKind:
+    """The first message of a round says why it is asked again."""
+    if incident.round == 1 or incident.execution is None:
+        return MessageKind.ALERT
+    return MessageKind.FAILED if incident.execution.status == "failed" else MessageKind.NOT_RECOVERED
+
+
+async def _start(engine: Engine, incident: Incident, step: Step) -> None:
+    execution, action = incident.execution, incident.action
+    assert execution is not None and action is not None
+    data = {"execution_id": execution.id, "boot": engine.boot, "action": action.name}
+    # Durable before the effect: from here on a crash leaves an outcome that nobody knows, never a second run.
+    await record(engine, incident, [NewEvent(type=EventType.RECOVERY_STARTED, data=data)])
+    engine.spawn(execute(engine, incident, action, execution))
+
+
+async def _miss_start(engine: Engine, incident: Incident, step: Step) -> None:
+    await _end(engine, incident, EventType.RECOVERY_FAILED, f"nothing was run: {step.reason}", ran=False)
+
+
+async def _lose(engine: Engine, incident: Incident, step: Step) -> None:
+    detail = "AlertEngine stopped while it was running. It may or may not have run."
+    await _end(engine, incident, EventType.RECOVERY_OUTCOME_UNKNOWN, detail)
+
+
+async def _end(engine: Engine, incident: Incident, kind: EventType, detail: str, **facts: object) -> None:
+    assert incident.execution is not None
+    data = {"execution_id": incident.execution.id, "detail": detail, **facts}
+    message = MessageKind.UNKNOWN if kind is EventType.RECOVERY_OUTCOME_UNKNOWN else None
+    await record(engine, incident, [NewEvent(type=kind, data=data)], message)
+
+
+async def _verify(engine: Engine, incident: Incident, step: Step) -> None:
+    await record(engine, incident, _over(engine, incident, step), MessageKind.RECOVERED)
+
+
+async def _heal(engine: Engine, incident: Incident, step: Step) -> None:
+    await record(engine, incident, _over(engine, incident, step), MessageKind.HEALED)
+
+
+def _over(engine: Engine, incident: Incident, step: Step) -> list[NewEvent]:
+    last = engine.watch(incident.service_id).last
+    seen = {"reason": step.reason, "snapshot": last.to_json() if last else None}
+    return [
+        NewEvent(type=EventType.HEALTH_VERIFIED, data=seen),
+        NewEvent(type=EventType.INCIDENT_RESOLVED, data={"reason": step.reason}),
+    ]
+
+
+async def _finish_test(engine: Engine, incident: Incident, step: Step) -> None:
+    resolved = NewEvent(type=EventType.INCIDENT_RESOLVED, data={"reason": step.reason})
+    await record(engine, incident, [resolved], MessageKind.RECOVERED)
+
+
+def _plain(kind: EventType, message: MessageKind | None) -> Callable[[Engine, Incident, Step], Awaitable[None]]:
+    async def do(engine: Engine, incident: Incident, step: Step) -> None:
+        last = engine.watch(incident.service_id).last
+        data = {"reason": step.reason, "round": incident.round, "snapshot": last.to_json() if last else None}
+        await record(engine, incident, [NewEvent(type=kind, data=data)], message)
+
+    return do
+
+
+_STEPS: Mapping[Do, Callable[[Engine, Incident, Step], Awaitable[None]]] = {
+    Do.DIAGNOSE: _diagnose,
+    Do.ASK: _ask,
+    Do.ESCALATE: _plain(EventType.INCIDENT_ESCALATED, MessageKind.ESCALATION),
+    Do.EXPIRE: _plain(EventType.INCIDENT_EXPIRED, MessageKind.EXPIRED),
+    Do.HEAL: _heal,
+    Do.START: _start,
+    Do.MISS_START: _miss_start,
+    Do.LOSE: _lose,
+    Do.VERIFY: _verify,
+    Do.GIVE_UP_VERIFYING: _plain(EventType.HEALTH_NOT_RECOVERED, None),
+    Do.FINISH_TEST: _finish_test,
+    Do.RELEASE: _plain(EventType.HEALTH_VERIFIED, None),
+}

@@ -1,0 +1,272 @@
+"""What a person decides: by the link in their message, or as the operator at the terminal.
+
+Every way comes through `_decide`: one transaction checks, spends the link and appends the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from alertengine.core import approval
+from alertengine.core.approval import Claims
+from alertengine.core.events import EventType, NewEvent, Stage
+from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.message import MessageKind
+from alertengine.core.model import Actor, Contact, Service
+from alertengine.errors import (
+    NotAwaitingApproval,
+    NotFound,
+    RateLimited,
+    Refused,
+    StoreUnavailable,
+    TokenInvalid,
+    TokenUsed,
+)
+from alertengine.pipeline.catalogue import today
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.notify import append, may_decide
+from alertengine.signing import fingerprint
+from alertengine.store import directory, incidents, links
+from alertengine.store.base import Transaction
+
+REISSUES = 3
+REISSUE_WINDOW_S = 600
+
+How = Mapping[str, Any]
+"""By which channel, from which address and with which browser; recorded with the decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A link that was opened: whose it is, and what it is about."""
+
+    claims: Claims
+    contact: Contact
+    incident: Incident
+    service: Service | None
+    used_at: datetime | None
+    expired: bool
+
+
+def read(engine: Engine, token: str) -> Claims:
+    """The claims of a genuine token, whatever the time. Raises `TokenInvalid`."""
+    return engine.tokens.read(token, engine.policy.approval_timeout_s)
+
+
+async def open_link(engine: Engine, token: str) -> Opened:
+    """What a genuine link is about, though it be used or over. Raises `TokenInvalid`; changes nothing."""
+    claims = read(engine, token)
+    tenant, incident_id = claims.tenant_id, claims.incident_id
+    fetch = engine.store.fetch
+    incident = await fetch(incidents.incident(tenant, incident_id))
+    contact = await fetch(directory.contact(tenant, claims.contact_id))
+    known = await fetch(links.offered(tenant, incident_id, claims.jti))
+    if incident is None or contact is None or not known or not may_decide(contact):
+        raise TokenInvalid
+    return Opened(
+        claims=claims,
+        contact=contact,
+        incident=incident,
+        service=await fetch(directory.service(tenant, incident.service_id)),
+        used_at=await fetch(links.used_at(tenant, incident_id, claims.jti)),
+        expired=engine.now() >= claims.expires_at,
+    )
+
+
+async def confirm(engine: Engine, token: str, how: How) -> Incident:
+    """Approve by link. Answers the incident as it is then; raises a `Refused` that says why not."""
+    return await _by_link(engine, token, how, _approval(engine))
+
+
+async def reject(engine: Engine, token: str, how: How) -> Incident:
+    return await _by_link(engine, token, how, _rejection)
+
+
+async def confirm_as(engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How) -> Incident:
+    """The operator's own approval, from the terminal of the machine."""
+    return await _by_operator(engine, tenant, incident_id, actor, how, _approval(engine))
+
+
+async def reject_as(engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How) -> Incident:
+    return await _by_operator(engine, tenant, incident_id, actor, how, _rejection)
+
+
+Decision = Callable[[Transaction, Incident, Claims | None, Actor, How], NewEvent]
+
+
+def _approval(engine: Engine) -> Decision:
+    def decide(tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How) -> NewEvent:
+        proposed = approval.check_decidable(incident, claims)
+        service = tx.fetch(directory.service(incident.tenant_id, incident.service_id))
+        approval.check_action(proposed, today(engine, incident, service), claims)
+        event = approval.approve(incident, actor, engine.new_id("exe"), how)
+        if event.type is EventType.RECOVERY_AUTHORIZED:
+            execution = event.data["execution_id"]
+            if not links.claim_execution(tx, incident.tenant_id, incident.id, incident.round, execution):
+                raise NotAwaitingApproval
+        return event
+
+    return decide
+
+
+def _rejection(tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How) -> NewEvent:
+    if claims is not None and claims.round != incident.round and incident.stage in DECIDABLE:
+        raise NotAwaitingApproval("This link belongs to an earlier proposal. Use the newest message.")
+    return approval.reject(incident, actor, how)
+
+
+async def _by_link(engine: Engine, token: str, how: How, decision: Decision) -> Incident:
+    claims = read(engine, token)
+
+    def work(tx: Transaction) -> Incident:
+        incident, contact = _known(tx, claims)
+        _check_unused(tx, incident, claims)
+        approval.check_time(claims, tx.now(engine.now()))
+        told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti)}
+        event = decision(tx, incident, claims, contact.actor, told)
+        if not links.spend(tx, claims.tenant_id, claims.incident_id, claims.jti, tx.now(engine.now())):
+            raise TokenUsed
+        return _append(engine, tx, incident, event)
+
+    try:
+        return await _decided(engine, work)
+    except (Refused, StoreUnavailable) as refusal:
+        await note_refusal(engine, claims, refusal, how)
+        raise
+
+
+async def _by_operator(
+    engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How, decision: Decision
+) -> Incident:
+    def work(tx: Transaction) -> Incident:
+        incident = tx.fetch(incidents.incident(tenant, incident_id))
+        if incident is None:
+            raise NotFound(f"There is no incident {incident_id}.")
+        return _append(engine, tx, incident, decision(tx, incident, None, actor, how))
+
+    return await _decided(engine, work)
+
+
+def _known(tx: Transaction, claims: Claims) -> tuple[Incident, Contact]:
+    incident = tx.fetch(incidents.incident(claims.tenant_id, claims.incident_id))
+    contact = tx.fetch(directory.contact(claims.tenant_id, claims.contact_id))
+    known = tx.fetch(links.offered(claims.tenant_id, claims.incident_id, claims.jti))
+    if incident is None or contact is None or not known or not may_decide(contact):
+        raise TokenInvalid
+    return incident, contact
+
+
+def _check_unused(tx: Transaction, incident: Incident, claims: Claims) -> None:
+    used = tx.fetch(links.used_at(claims.tenant_id, claims.incident_id, claims.jti))
+    if used is not None:
+        raise TokenUsed(
+            f"This link was already used. {approval.standing(incident)}",
+            stage=str(incident.stage),
+            execution=incident.execution.to_json() if incident.execution else None,
+        )
+
+
+def _append(engine: Engine, tx: Transaction, incident: Incident, event: NewEvent) -> Incident:
+    append(engine, tx, incident, [event], _MESSAGES.get(event.type))
+    state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
+    assert state is not None
+    return state
+
+
+async def _decided(engine: Engine, work: Callable[[Transaction], Incident]) -> Incident:
+    incident = await engine.store.transact(work)
+    engine.memory.outbox.set()
+    return incident
+
+
+async def note_preview(engine: Engine, opened: Opened, how: How) -> None:
+    """The one trace that looking leaves. A robot that looks a thousand times leaves a count."""
+    count = engine.worth_noting(f"preview {opened.claims.jti}", freely=1)
+    if count:
+        told = {**how, "channel": opened.contact.channel, "token": fingerprint(opened.claims.jti), "count": count}
+        await _note(engine, opened.claims, EventType.RECOVERY_PREVIEWED, told, opened.contact.actor)
+
+
+async def note_refusal(engine: Engine, claims: Claims, refusal: Exception, how: How) -> None:
+    count = engine.worth_noting(f"refused {claims.jti}")
+    if not count or isinstance(refusal, StoreUnavailable):
+        return
+    told = {**how, "code": getattr(refusal, "code", ""), "token": fingerprint(claims.jti), "count": count}
+    actor = Actor(kind="link", id=claims.contact_id, name="the holder of a link")
+    await _note(engine, claims, EventType.AUTHORIZATION_REFUSED, told, actor)
+
+
+async def _note(engine: Engine, claims: Claims, kind: EventType, data: How, actor: Actor) -> None:
+    def work(tx: Transaction) -> None:
+        incident = tx.fetch(incidents.incident(claims.tenant_id, claims.incident_id))
+        if incident is not None:
+            append(engine, tx, incident, [NewEvent(type=kind, data=data, actor=actor)])
+
+    try:
+        await engine.store.transact(work)
+    except StoreUnavailable:
+        pass  # the store tells of its trouble itself
+
+
+async def reissue(engine: Engine, token: str, how: How) -> Incident:
+    """Send a fresh link to the contact of an expired one, after checking that there is still something to decide."""
+    claims = read(engine, token)
+
+    def work(tx: Transaction) -> Incident:
+        incident, contact = _known(tx, claims)
+        now = tx.now(engine.now())
+        if now < claims.expires_at:
+            raise NotAwaitingApproval("This link is still valid; use it.")
+        if incident.stage not in DECIDABLE | {Stage.EXPIRED} or incident.action is None:
+            raise NotAwaitingApproval(approval.standing(incident), stage=str(incident.stage))
+        _check_reissues(tx, incident, contact, now)
+        data = {**how, "contact": contact.id, "token": fingerprint(claims.jti)}
+        event = NewEvent(type=EventType.LINK_REISSUED, data=data, actor=contact.actor)
+        append(engine, tx, incident, [event], MessageKind.LINK, only=contact)
+        return incident
+
+    try:
+        return await _decided(engine, work)
+    except Refused as refusal:
+        await note_refusal(engine, claims, refusal, how)
+        raise
+
+
+def _check_reissues(tx: Transaction, incident: Incident, contact: Contact, now: datetime) -> None:
+    since = now - timedelta(seconds=REISSUE_WINDOW_S)
+    recent = [
+        e
+        for e in tx.fetch(incidents.events(incident.tenant_id, incident.id))
+        if e.type is EventType.LINK_REISSUED and e.data["contact"] == contact.id and e.at > since
+    ]
+    if len(recent) >= REISSUES:
+        raise RateLimited("A new link was sent a moment ago. Look at your messages, or wait a few minutes.")
+
+
+CLOSABLE = DECIDABLE | {Stage.UNKNOWN, Stage.REJECTED, Stage.EXPIRED}
+
+
+async def close(engine: Engine, tenant: str, incident_id: str, actor: Actor, note: str) -> Incident:
+    """A person ends what cannot end by itself, and says what they found."""
+
+    def work(tx: Transaction) -> Incident:
+        incident = tx.fetch(incidents.incident(tenant, incident_id))
+        if incident is None:
+            raise NotFound(f"There is no incident {incident_id}.")
+        if incident.stage not in CLOSABLE:
+            raise NotAwaitingApproval(f"{incident_id} is {incident.stage}; there is nothing to close by hand.")
+        data = {"reason": "closed by a person", "note": note[:1000]}
+        event = NewEvent(type=EventType.INCIDENT_RESOLVED, data=data, actor=actor)
+        append(engine, tx, incident, [event], MessageKind.CLOSED)
+        return incident
+
+    return await _decided(engine, work)
+
+
+_MESSAGES = {
+    EventType.RECOVERY_AUTHORIZED: MessageKind.AUTHORIZED,
+    EventType.RECOVERY_REJECTED: MessageKind.REJECTED,
+}

@@ -1,0 +1,88 @@
+"""Name the likely cause and the recovery to propose."""
+
+from __future__ import annotations
+
+import logging
+
+from alertengine.core.diagnosis.model import Finding
+from alertengine.core.events import EventType, NewEvent
+from alertengine.core.incident import Incident
+from alertengine.core.model import ActionSpec, Service
+from alertengine.core.snapshot import Snapshot
+from alertengine.pipeline.catalogue import TEST_ACTION, recommend
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.notify import record
+from alertengine.store import directory
+
+log = logging.getLogger(__name__)
+
+_TEST = Finding(
+    cause="unclear",
+    confidence=1.0,
+    summary="This is a test: nothing is wrong.",
+    evidence=(),
+    alternatives=(),
+    route=None,
+    dependency=None,
+    check_first="Nothing to check.",
+)
+_NONE = Finding(
+    cause="unclear",
+    confidence=0.0,
+    summary="The diagnosis itself failed; look at the service's own logs.",
+    evidence=(),
+    alternatives=(),
+    route=None,
+    dependency=None,
+    check_first="the service's own logs",
+)
+
+
+async def diagnose(engine: Engine, incident: Incident) -> None:
+    if incident.is_test:
+        finding, action = _TEST, TEST_ACTION
+    else:
+        service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+        finding = await find_cause(engine, service)
+        action = recommend(engine.recoveries(service), finding) if service else None
+    data = {**finding_json(finding), "source": engine.diagnoser.name, **_proposal(action)}
+    await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
+
+
+async def find_cause(engine: Engine, service: Service | None) -> Finding:
+    """By fresh evidence where the service gives it. Never raises: an alert does not wait for a reason."""
+    try:
+        snapshot = await _evidence(engine, service)
+        return await engine.diagnoser.diagnose(snapshot) if snapshot else _NONE
+    except Exception:
+        log.exception("the diagnosis failed")
+        return _NONE
+
+
+async def _evidence(engine: Engine, service: Service | None) -> Snapshot | None:
+    if service is None:
+        return None
+    last = engine.watch(service.id).last
+    if service.sealed_secret is None or (last is not None and last.error is not None):
+        return last
+    fresh = await engine.source.poll(service, evidence=True)
+    return last if fresh.error is not None and last is not None else fresh
+
+
+def finding_json(finding: Finding) -> dict[str, object]:
+    return {
+        "cause": finding.cause,
+        "confidence": round(finding.confidence, 3),
+        "summary": finding.summary,
+        "evidence": [{"id": item.id, "text": item.text} for item in finding.evidence],
+        "alternatives": [{"cause": c, "confidence": round(p, 3)} for c, p in finding.alternatives],
+        "route": finding.route,
+        "dependency": finding.dependency,
+        "check_first": finding.check_first,
+    }
+
+
+def _proposal(action: ActionSpec | None) -> dict[str, object]:
+    if action is None:
+        return {"recommended_action": None, "action": None, "digest": None}
+    return {"recommended_action": action.name, "action": action.to_json(), "digest": action.digest()}

@@ -1,0 +1,89 @@
+"""What every pipeline function works with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from alertengine.core.detection import Watch
+from alertengine.core.model import ActionSpec, Service
+from alertengine.core.policy import Policy
+from alertengine.ports import Action, Channel, Clock, Diagnoser, Source
+from alertengine.signing import TokenSigner, Vault
+from alertengine.store.base import Store
+
+EMPTY = Watch()
+
+
+@dataclass(slots=True)
+class Memory:
+    """What may be forgotten: a restart polls afresh, and everything that matters is in the store."""
+
+    watches: dict[str, Watch] = field(default_factory=dict)
+    """By service id."""
+    offered: dict[str, tuple[ActionSpec, ...]] = field(default_factory=dict)
+    """Recoveries that a service itself offers, by service id."""
+    noted: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How often something was seen, and when it was last recorded (monotonic): floods are counted, not copied."""
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    outbox: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something was queued."""
+    ticked_at: float | None = None
+    """When the sweep last ran (monotonic)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The parts of a running daemon. `new_id` makes an unguessable id with a prefix, `jitter` a number in 0-1."""
+
+    clock: Clock
+    store: Store
+    source: Source
+    diagnoser: Diagnoser
+    channels: Mapping[str, Channel]
+    actions: Mapping[str, Action]
+    catalogue: Mapping[str, ActionSpec]
+    """The configured recoveries, by name, in the order of the configuration."""
+    policy: Policy
+    tokens: TokenSigner
+    vault: Vault
+    base_url: str
+    boot: str
+    """This life of the daemon."""
+    new_id: Callable[[str], str]
+    jitter: Callable[[], float]
+    memory: Memory = field(default_factory=Memory)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def watch(self, service_id: str) -> Watch:
+        return self.memory.watches.get(service_id, EMPTY)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run beside the caller, who may go away: a client that hangs up does not cancel a recovery."""
+        task = asyncio.create_task(work)
+        self.memory.tasks.add(task)
+        task.add_done_callback(self.memory.tasks.discard)
+        return task
+
+    def recoveries(self, service: Service) -> tuple[ActionSpec, ...]:
+        """What may be proposed for a service: its own list, else the configured ones, else what it offers."""
+        if service.actions is not None:
+            return service.actions
+        configured = tuple(self.catalogue.values())
+        return configured or self.memory.offered.get(service.id, ())
+
+    def worth_noting(self, key: str, freely: int = 5, every_s: float = 10.0) -> int:
+        """How many occurrences of `key` to record now: each of the first few, then one count for each period."""
+        now = self.clock.monotonic()
+        unseen, recorded_at = self.memory.noted.get(key, (-freely, now))
+        unseen += 1
+        if unseen > 0 and now - recorded_at < every_s:
+            self.memory.noted[key] = (unseen, recorded_at)
+            return 0
+        self.memory.noted[key] = (min(unseen, 0), now)
+        return max(unseen, 1)

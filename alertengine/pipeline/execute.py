@@ -1,0 +1,74 @@
+"""Run an authorized recovery, whose start is already on record, and record how it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from alertengine.core.events import EventType, NewEvent
+from alertengine.core.incident import Execution, Incident
+from alertengine.core.message import MessageKind
+from alertengine.core.model import ActionSpec, Service
+from alertengine.errors import AlertEngineError
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.notify import append
+from alertengine.ports import Outcome, Run
+from alertengine.store import directory, incidents
+from alertengine.store.base import Transaction
+
+log = logging.getLogger(__name__)
+
+RECORD_AGAIN_S = 1.0
+
+_EVENTS = {
+    "succeeded": (EventType.RECOVERY_SUCCEEDED, None),
+    "failed": (EventType.RECOVERY_FAILED, None),
+    "unknown": (EventType.RECOVERY_OUTCOME_UNKNOWN, MessageKind.UNKNOWN),
+}
+
+
+async def execute(engine: Engine, incident: Incident, action: ActionSpec, execution: Execution) -> None:
+    outcome = await run(engine, incident, action, execution)
+    data = {"execution_id": execution.id, "detail": outcome.detail, **outcome.facts}
+    kind, message = _EVENTS[outcome.status]
+    ended = NewEvent(type=kind, data=data)
+
+    def work(tx: Transaction) -> None:
+        state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
+        assert state is not None
+        append(engine, tx, state, [ended], message)
+
+    await _recorded(engine, work)
+    engine.memory.outbox.set()
+
+
+async def run(engine: Engine, incident: Incident, action: ActionSpec, execution: Execution) -> Outcome:
+    """Exactly one call of the action. Whatever breaks after that call began is an unknown outcome."""
+    if incident.is_test:
+        return Outcome(status="succeeded", detail="a test: nothing real was run", facts={"ran": False})
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    if service is None or action.kind not in engine.actions:
+        return Outcome(status="failed", detail="its service or kind is not configured", facts={"ran": False})
+    try:
+        return await engine.actions[action.kind].execute(action, about(incident, service, execution.id))
+    except Exception as error:
+        log.exception("%s: the action broke", incident.id)
+        detail = f"AlertEngine lost sight of it ({type(error).__name__}). It may or may not have run"
+        return Outcome(status="unknown", detail=detail, facts={})
+
+
+def about(incident: Incident, service: Service, execution_id: str) -> Run:
+    return Run(
+        execution_id=execution_id, incident_id=incident.id, tenant_id=incident.tenant_id, service=service
+    )
+
+
+async def _recorded(engine: Engine, work: Callable[[Transaction], None]) -> None:
+    """The effect happened: its record is tried until it stands, and the action is never run again for it."""
+    while True:
+        try:
+            await engine.store.transact(work)
+            return
+        except AlertEngineError as error:
+            log.error("an outcome cannot be recorded yet: %s", error)
+            await engine.clock.sleep(RECORD_AGAIN_S)

@@ -1,0 +1,48 @@
+"""Ask a service how it is; open an incident when the answer says so."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alertengine.core.detection import Trouble, assess
+from alertengine.core.events import EventType, NewEvent
+from alertengine.core.model import Service
+from alertengine.core.snapshot import Snapshot
+from alertengine.errors import SlotTaken
+from alertengine.pipeline.engine import Engine
+from alertengine.store import incidents
+from alertengine.store.base import Transaction
+
+
+async def poll(engine: Engine, service: Service) -> str | None:
+    """One poll. Answers the service's open incident, if it has one now."""
+    snapshot = await engine.source.poll(service, evidence=False)
+    watch = engine.watch(service.id).see(snapshot)
+    engine.memory.watches[service.id] = watch
+    if snapshot.report is not None and service.id not in engine.memory.offered:
+        engine.memory.offered[service.id] = await engine.source.recoveries(service)
+    held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
+    if held is not None or snapshot.healthy:
+        return held
+    trouble = assess(watch, service.name, engine.policy, cooling=await _cooling(engine, service, snapshot.at))
+    return await _open(engine, service, trouble, snapshot) if trouble else None
+
+
+async def _cooling(engine: Engine, service: Service, now: datetime) -> bool:
+    closed = await engine.store.fetch(incidents.last_closed_at(service.tenant_id, service.id))
+    return closed is not None and now - closed < timedelta(seconds=engine.policy.cooldown_s)
+
+
+async def _open(engine: Engine, service: Service, trouble: Trouble, snapshot: Snapshot) -> str | None:
+    incident_id = engine.new_id("inc")
+    data = {"service_id": service.id, "service": service.name, **trouble.to_json(snapshot)}
+    detected = NewEvent(type=EventType.INCIDENT_DETECTED, data=data)
+
+    def work(tx: Transaction) -> None:
+        tx.append(service.tenant_id, incident_id, [detected], 0, engine.now())
+
+    try:
+        await engine.store.transact(work)
+    except SlotTaken:
+        return await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
+    return incident_id

@@ -1,0 +1,50 @@
+"""Every adapter, by kind. Adding one is a file and a line here; lists, checks and tests read this table.
+
+An entry is imported when it is used: `alertengine --help` pays for none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel
+
+CHANNELS: Mapping[str, str] = {
+    "console": "alertengine.channels.console:ConsoleChannel",
+    "webhook": "alertengine.channels.webhook:WebhookChannel",
+}
+ACTIONS: Mapping[str, str] = {
+    "command": "alertengine.actions.command:CommandAction",
+    "http": "alertengine.actions.http:HttpAction",
+    "app": "alertengine.actions.app:AppAction",
+}
+DIAGNOSERS: Mapping[str, str] = {
+    "rules": "alertengine.diagnosers.rules:RulesDiagnoser",
+}
+SOURCES: Mapping[str, str] = {
+    "health": "alertengine.sources.health:HealthSource",
+}
+STORES: Mapping[str, str] = {
+    "sqlite": "alertengine.store.sqlite:SqliteStore",
+}
+
+
+def load(table: Mapping[str, str], kind: str) -> Any:
+    """The adapter's class."""
+    module, _, name = table[kind].partition(":")
+    return getattr(import_module(module), name)
+
+
+def config_model(table: Mapping[str, str], kind: str) -> type[BaseModel]:
+    """The settings that an adapter of this kind takes."""
+    module = import_module(table[kind].partition(":")[0])
+    model: type[BaseModel] = module.Config
+    return model
+
+
+def example(table: Mapping[str, str], kind: str) -> str:
+    """A commented piece of configuration for this kind."""
+    text: str = import_module(table[kind].partition(":")[0]).EXAMPLE
+    return text.strip()

@@ -1,0 +1,173 @@
+"""Secrets at work: signed requests (Standard Webhooks), recovery tokens, API keys, sealed settings."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from cryptography.fernet import Fernet, InvalidToken
+
+from alertengine.core.approval import Claims, read_claims
+from alertengine.errors import ConfigError, TokenInvalid
+
+TOLERANCE_S = 300
+TOKEN_LIMIT = 2048
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
+_BASE62 = string.digits + string.ascii_letters
+
+
+def webhook_key(secret: str) -> bytes:
+    """The HMAC key of a secret: base64 after `whsec_`, else its UTF-8 bytes."""
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise ConfigError(["a secret that begins with whsec_ must go on in base64"]) from None
+
+
+def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
+    return "v1," + base64.b64encode(hmac.digest(webhook_key(secret), signed, "sha256")).decode()
+
+
+def webhook_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Standard Webhooks headers. `message_id` is the idempotency key; `timestamp` is in Unix seconds."""
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": webhook_signature(secret, message_id, timestamp, body),
+    }
+
+
+def webhook_verified(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:
+    """The request was signed with `secret` not more than five minutes before or after `now` (Unix seconds)."""
+    stamp = headers.get("webhook-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit()) or abs(now - int(stamp[:15])) > TOLERANCE_S:
+        return False
+    expected = webhook_signature(secret, headers.get("webhook-id", ""), int(stamp), body)
+    offered = headers.get("webhook-signature", "").split()
+    return any(hmac.compare_digest(one.encode(), expected.encode()) for one in offered)
+
+
+class TokenSigner:
+    """Recovery tokens: compact JWS, HS256 alone, one spelling each."""
+
+    def __init__(self, secret: str, issuer: str) -> None:
+        self._key = hashlib.sha256(b"recovery-token\n" + secret.encode()).digest()
+        self._kid = hashlib.sha256(b"kid\n" + self._key).hexdigest()[:12]
+        self._issuer = issuer
+
+    @property
+    def issuer(self) -> str:
+        return self._issuer
+
+    def sign(self, claims: Claims) -> str:
+        return jwt.encode(
+            claims.to_json(), self._key, algorithm="HS256", headers={"typ": "ae-recover+jwt", "kid": self._kid}
+        )
+
+    def read(self, token: str, max_life_s: float) -> Claims:
+        """The claims, whatever the time; raises `TokenInvalid` for anything that we did not sign just so."""
+        if len(token) > TOKEN_LIMIT or not _TOKEN.fullmatch(token) or not _canonical(token):
+            raise TokenInvalid
+        try:
+            if jwt.get_unverified_header(token) != {
+                "alg": "HS256",
+                "typ": "ae-recover+jwt",
+                "kid": self._kid,
+            }:
+                raise TokenInvalid
+            # PyJWT would read the machine's clock; times are compared in core/approval.py.
+            payload: dict[str, Any] = jwt.decode(
+                token,
+                self._key,
+                algorithms=["HS256"],
+                options={
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                    "verify_sub": False,
+                    "verify_jti": False,
+                },
+            )
+        except (jwt.PyJWTError, ValueError):
+            raise TokenInvalid from None
+        return read_claims(payload, self._issuer, max_life_s)
+
+
+def _canonical(token: str) -> bool:
+    """Each part re-encodes to itself: base64 leaves spare bits that could spell one token in several ways."""
+    for part in token.split("."):
+        try:
+            raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        except binascii.Error:
+            return False
+        if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
+            return False
+    return True
+
+
+def fingerprint(jti: str) -> str:
+    """What the record keeps of a token: enough to recognise it, nothing to use."""
+    return hashlib.sha256(jti.encode()).hexdigest()[:16]
+
+
+API_KEY = re.compile(r"aek_live_([0-9A-Za-z]{8})_([0-9A-Za-z]{40})_([0-9A-Za-z]{6})")
+"""`aek_live_<id>_<secret>_<CRC-32 in base 62>`, for secret scanners."""
+
+
+def new_api_key() -> str:
+    key_id, secret = ("".join(secrets.choice(_BASE62) for _ in range(n)) for n in (8, 40))
+    body = f"aek_live_{key_id}_{secret}"
+    return f"{body}_{_checksum(body)}"
+
+
+def api_key_id(key: str) -> str | None:
+    """The public part of a well-formed key; None for everything else, typing errors included."""
+    match = API_KEY.fullmatch(key)
+    if match is None or _checksum(key.rpartition("_")[0]) != match[3]:
+        return None
+    return match[1]
+
+
+def api_key_hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _checksum(text: str) -> str:
+    value, digits = zlib.crc32(text.encode()), ""
+    for _ in range(6):
+        value, digit = divmod(value, 62)
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+class Vault:
+    """Seals secrets that must be kept, so that the store and its backups do not hold them readable."""
+
+    def __init__(self, secret: str) -> None:
+        self._fernet = Fernet(
+            base64.urlsafe_b64encode(hashlib.sha256(b"vault\n" + secret.encode()).digest())
+        )
+
+    def seal(self, secret: str) -> str:
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise ConfigError(
+                ["auth.secret: a stored secret was sealed with another one; put back the secret of this data"]
+            ) from None

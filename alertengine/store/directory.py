@@ -1,0 +1,152 @@
+"""Tenants, their services, contacts and API keys."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from alertengine.core.model import ActionSpec, Contact, Role, Service, Tenant, parse_time, rfc3339
+from alertengine.store.base import Query, Row, Transaction
+
+
+def tenant(tenant: str) -> Query[Tenant | None]:
+    return Query(
+        sql=f"SELECT {_TENANT} FROM tenant WHERE id = ?",  # noqa: S608 - our own column list
+        params=(tenant,),
+        decode=lambda rows: _tenant(rows[0]) if rows else None,
+    )
+
+
+def tenants() -> Query[list[Tenant]]:
+    return Query(
+        sql=f"SELECT {_TENANT} FROM tenant ORDER BY created_at",  # noqa: S608
+        params=(),
+        decode=lambda rows: [_tenant(row) for row in rows],
+    )
+
+
+def tenant_of_key(key_id: str) -> Query[tuple[str, bytes] | None]:
+    """(tenant, SHA-256 of the key) of an API key's public part."""
+    return Query(
+        sql="SELECT id, key_hash FROM tenant WHERE key_id = ? AND status = 'active'",
+        params=(key_id,),
+        decode=lambda rows: (rows[0][0], rows[0][1]) if rows else None,
+    )
+
+
+def services(tenant: str | None = None) -> Query[list[Service]]:
+    """The services of one tenant, or of every active tenant."""
+    where, params = ("tenant.id = ?", (tenant,)) if tenant else ("tenant.status = 'active'", ())
+    return Query(
+        sql=f"SELECT {_SERVICE} FROM service JOIN tenant ON tenant.id = service.tenant"  # noqa: S608
+        f" WHERE {where} ORDER BY service.tenant, service.name",
+        params=params,
+        decode=lambda rows: [_service(row) for row in rows],
+    )
+
+
+def service(tenant: str, service_id: str) -> Query[Service | None]:
+    return Query(
+        sql=f"SELECT {_SERVICE} FROM service WHERE tenant = ? AND id = ?",  # noqa: S608
+        params=(tenant, service_id),
+        decode=lambda rows: _service(rows[0]) if rows else None,
+    )
+
+
+def contacts(tenant: str) -> Query[list[Contact]]:
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? ORDER BY name, id",  # noqa: S608
+        params=(tenant,),
+        decode=lambda rows: [_contact(row) for row in rows],
+    )
+
+
+def contact(tenant: str, contact_id: str) -> Query[Contact | None]:
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? AND id = ?",  # noqa: S608
+        params=(tenant, contact_id),
+        decode=lambda rows: _contact(rows[0]) if rows else None,
+    )
+
+
+def add_tenant(tx: Transaction, new: Tenant, key_id: str, key_hash: bytes) -> None:
+    tx.execute(
+        "INSERT INTO tenant (id, name, plan, status, created_at, notification_channel, webhook_url, key_id,"
+        " key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        new.id,
+        new.name,
+        new.plan,
+        new.status,
+        rfc3339(new.created_at),
+        new.notification_channel,
+        new.webhook_url,
+        key_id,
+        key_hash,
+    )
+
+
+def add_service(tx: Transaction, new: Service) -> None:
+    actions = None if new.actions is None else json.dumps([a.to_json() for a in new.actions])
+    tx.execute(
+        "INSERT INTO service (id, tenant, name, health_url, sealed_secret, actions) VALUES (?, ?, ?, ?, ?, ?)",
+        new.id,
+        new.tenant_id,
+        new.name,
+        new.health_url,
+        new.sealed_secret,
+        actions,
+    )
+
+
+def add_contact(tx: Transaction, new: Contact) -> None:
+    tx.execute(
+        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        new.id,
+        new.tenant_id,
+        new.name,
+        new.channel,
+        new.address,
+        str(new.role),
+        rfc3339(new.verified_at) if new.verified_at else None,
+    )
+
+
+_TENANT = "id, name, plan, status, created_at, notification_channel, webhook_url"
+_SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions"
+_CONTACT = "id, tenant, name, channel, address, role, verified_at"
+
+
+def _tenant(row: Row) -> Tenant:
+    return Tenant(
+        id=row[0],
+        name=row[1],
+        plan=row[2],
+        status=row[3],
+        created_at=parse_time(row[4]),
+        notification_channel=row[5],
+        webhook_url=row[6],
+    )
+
+
+def _service(row: Row) -> Service:
+    actions = None if row[5] is None else tuple(ActionSpec.from_json(a) for a in json.loads(row[5]))
+    return Service(
+        id=row[0], tenant_id=row[1], name=row[2], health_url=row[3], sealed_secret=row[4], actions=actions
+    )
+
+
+def _contact(row: Row) -> Contact:
+    return Contact(
+        id=row[0],
+        tenant_id=row[1],
+        name=row[2],
+        channel=row[3],
+        address=row[4],
+        role=Role(row[5]),
+        verified_at=_time(row[6]),
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    return parse_time(value) if value else None

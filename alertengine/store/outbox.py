@@ -1,0 +1,195 @@
+"""Deliveries and their attempts: queued with the event that caused them, claimed before they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from alertengine.core.message import MessageKind
+from alertengine.core.model import parse_time, rfc3339
+from alertengine.store.base import Query, Row, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message for one contact. Its id is the idempotency key of every attempt, its `jti` that of its link."""
+
+    id: str
+    tenant_id: str
+    incident_id: str
+    contact_id: str
+    kind: MessageKind
+    jti: str
+    queued_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try, written before it is made. `outcome`: sending, accepted, failed or dead."""
+
+    delivery_id: str
+    attempt: int
+    channel: str
+    provider: str
+    contact: str
+    outcome: str
+    provider_message_id: str | None
+    error: str | None
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "delivery_id": self.delivery_id,
+            "channel": self.channel,
+            "provider": self.provider,
+            "contact": self.contact,
+            "attempt": self.attempt,
+            "outcome": self.outcome,
+            "provider_message_id": self.provider_message_id,
+            "error": self.error,
+            "at": rfc3339(self.at),
+        }
+
+
+def queue(tx: Transaction, new: Delivery) -> None:
+    at = rfc3339(new.queued_at)
+    tx.execute(
+        "INSERT INTO delivery (id, tenant, incident, contact, kind, jti, queued_at, due_at, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        new.id,
+        new.tenant_id,
+        new.incident_id,
+        new.contact_id,
+        str(new.kind),
+        new.jti,
+        at,
+        at,
+    )
+
+
+def due(now: datetime, limit: int) -> Query[list[Delivery]]:
+    """What is to be sent now: queued and due, or claimed by a sender that never came back."""
+    return Query(
+        sql=f"SELECT {_DELIVERY} FROM delivery WHERE state IN ('queued', 'sending') AND due_at <= ?"  # noqa: S608
+        " ORDER BY due_at, queued_at, id LIMIT ?",
+        params=(rfc3339(now), limit),
+        decode=lambda rows: [_delivery(row) for row in rows],
+    )
+
+
+def claim(
+    tx: Transaction, delivery: Delivery, channel: str, provider: str, contact: str, now: datetime, lease_s: float
+) -> bool:
+    """Write the attempt before it is made. False where somebody else took it since it was read."""
+    attempt = delivery.attempts + 1
+    claimed = tx.execute(
+        "UPDATE delivery SET state = 'sending', attempts = ?, due_at = ?"
+        " WHERE id = ? AND tenant = ? AND attempts = ? AND state IN ('queued', 'sending')",
+        attempt,
+        rfc3339(now + timedelta(seconds=lease_s)),
+        delivery.id,
+        delivery.tenant_id,
+        delivery.attempts,
+    )
+    if claimed != 1:
+        return False
+    tx.execute(
+        "INSERT INTO attempt (delivery, attempt, tenant, incident, channel, provider, contact, outcome, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'sending', ?)",
+        delivery.id,
+        attempt,
+        delivery.tenant_id,
+        delivery.incident_id,
+        channel,
+        provider,
+        contact,
+        rfc3339(now),
+    )
+    return True
+
+
+def settle(
+    tx: Transaction,
+    delivery: Delivery,
+    outcome: str,
+    *,
+    provider_message_id: str | None = None,
+    error: str | None = None,
+    again_at: datetime | None = None,
+) -> None:
+    """Record how the attempt that was claimed from `delivery` ended. `again_at`: it is tried again then."""
+    state = "queued" if again_at else outcome
+    tx.execute(
+        "UPDATE delivery SET state = ?, due_at = coalesce(?, due_at) WHERE id = ? AND tenant = ?",
+        state,
+        rfc3339(again_at) if again_at else None,
+        delivery.id,
+        delivery.tenant_id,
+    )
+    tx.execute(
+        "UPDATE attempt SET outcome = ?, provider_message_id = ?, error = ? WHERE delivery = ? AND attempt = ?",
+        outcome,
+        provider_message_id,
+        error,
+        delivery.id,
+        delivery.attempts + 1,
+    )
+
+
+def attempts(tenant: str, incident: str) -> Query[list[Attempt]]:
+    return Query(
+        sql="SELECT delivery, attempt, channel, provider, contact, outcome, provider_message_id, error, at"
+        " FROM attempt WHERE tenant = ? AND incident = ? ORDER BY at, delivery, attempt",
+        params=(tenant, incident),
+        decode=lambda rows: [_attempt(row) for row in rows],
+    )
+
+
+def counts() -> Query[dict[str, int]]:
+    """How many deliveries stand in each state."""
+    return Query(
+        sql="SELECT state, count(*) FROM delivery GROUP BY state",
+        params=(),
+        decode=lambda rows: {row[0]: row[1] for row in rows},
+    )
+
+
+def last_outcomes() -> Query[dict[str, tuple[str, str | None]]]:
+    """(outcome, error) of the newest attempt on each channel."""
+    return Query(
+        sql="SELECT channel, outcome, error, max(at) FROM attempt GROUP BY channel",
+        params=(),
+        decode=lambda rows: {row[0]: (row[1], row[2]) for row in rows},
+    )
+
+
+_DELIVERY = "id, tenant, incident, contact, kind, jti, queued_at, attempts"
+
+
+def _delivery(row: Row) -> Delivery:
+    return Delivery(
+        id=row[0],
+        tenant_id=row[1],
+        incident_id=row[2],
+        contact_id=row[3],
+        kind=MessageKind(row[4]),
+        jti=row[5],
+        queued_at=parse_time(row[6]),
+        attempts=row[7],
+    )
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(
+        delivery_id=row[0],
+        attempt=row[1],
+        channel=row[2],
+        provider=row[3],
+        contact=row[4],
+        outcome=row[5],
+        provider_message_id=row[6],
+        error=row[7],
+        at=parse_time(row[8]),
+    )
