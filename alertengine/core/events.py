@@ -72,7 +72,10 @@ class NewEvent:
 
 
 def event_type(name: str) -> EventType | SystemEventType:
-    return EventType(name) if name in EventType else SystemEventType(name)
+    try:
+        return EventType(name)
+    except ValueError:
+        return SystemEventType(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
