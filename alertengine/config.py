@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from alertengine.core.policy import Policy
@@ -151,8 +151,12 @@ def load(
     _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
     unknown = raw.keys() - _SECTIONS.keys() - set(_NAMED)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
-    sections = {name: _section(name, model, raw.get(name, {}), problems) for name, model in _SECTIONS.items()}
-    named = {table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED}
+    sections: dict[str, Any] = {
+        name: _section(name, model, raw.get(name, {}), problems) for name, model in _SECTIONS.items()
+    }
+    named: dict[str, Any] = {
+        table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED
+    }
     if not raw.get("channels"):
         model = kinds["channels"]("console")
         named["channels"] = {"console": model()} if model else {}

@@ -26,7 +26,7 @@ class ConfigError(AlertEngineError):
 
 
 class DataDirectoryHeld(AlertEngineError):
-    """Another AlertEngine daemon holds this data directory. Stop it first, or choose another --data-dir."""
+    """Another daemon holds this data directory. Stop it first, or choose another --data-dir."""
 
 
 class DaemonUnreachable(AlertEngineError):
@@ -34,7 +34,7 @@ class DaemonUnreachable(AlertEngineError):
 
 
 class StoreUnavailable(AlertEngineError):
-    """The store cannot be written, so nothing may run: it could not be recorded. Check disk space and retry."""
+    """The store cannot be written, so nothing may run: it could not be recorded. Check disk space."""
 
     code = "STORE_UNAVAILABLE"
     status = 503
@@ -48,7 +48,7 @@ class StoreDamaged(AlertEngineError):
 
 
 class SchemaTooNew(AlertEngineError):
-    """The store was written by a newer AlertEngine. Upgrade this one; the file was not touched."""
+    """A newer AlertEngine wrote this store. Upgrade this one; the file was not touched."""
 
 
 class Stale(AlertEngineError):

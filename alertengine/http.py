@@ -155,7 +155,7 @@ class Http:
             transport=transport or GuardedTransport(),
             follow_redirects=False,
             trust_env=False,
-            timeout=None,  # noqa: S113 - per read in httpx; every call has a total deadline below
+            timeout=None,
             headers={"user-agent": "alertengine"},
         )
 

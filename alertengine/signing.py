@@ -59,6 +59,12 @@ def webhook_verified(secret: str, headers: Mapping[str, str], body: bytes, now: 
     return any(hmac.compare_digest(one.encode(), expected.encode()) for one in offered)
 
 
+def derived_webhook_secret(secret: str, tenant: str) -> str:
+    """A tenant's own signing secret, for webhooks and http recoveries that were given none."""
+    key = hmac.digest(secret.encode(), b"webhook\n" + tenant.encode(), "sha256")
+    return "whsec_" + base64.b64encode(key).decode()
+
+
 class TokenSigner:
     """Recovery tokens: compact JWS, HS256 alone, one spelling each."""
 
@@ -73,7 +79,10 @@ class TokenSigner:
 
     def sign(self, claims: Claims) -> str:
         return jwt.encode(
-            claims.to_json(), self._key, algorithm="HS256", headers={"typ": "ae-recover+jwt", "kid": self._kid}
+            claims.to_json(),
+            self._key,
+            algorithm="HS256",
+            headers={"typ": "ae-recover+jwt", "kid": self._kid},
         )
 
     def read(self, token: str, max_life_s: float) -> Claims:
@@ -157,9 +166,7 @@ class Vault:
     """Seals secrets that must be kept, so that the store and its backups do not hold them readable."""
 
     def __init__(self, secret: str) -> None:
-        self._fernet = Fernet(
-            base64.urlsafe_b64encode(hashlib.sha256(b"vault\n" + secret.encode()).digest())
-        )
+        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"vault\n" + secret.encode()).digest()))
 
     def seal(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()

@@ -73,7 +73,12 @@ class HttpAction:
         except HttpError as error:
             return unanswered(error)
         took = round(self._clock.monotonic() - began, 3)
-        facts = {"ran": True, "http_status": answer.status, "output": redact(excerpt(answer)), "duration_s": took}
+        facts = {
+            "ran": True,
+            "http_status": answer.status,
+            "output": redact(excerpt(answer)),
+            "duration_s": took,
+        }
         return Outcome(
             status="succeeded" if answer.ok else "failed",
             detail=f"answered HTTP {answer.status} after {took:.1f} s",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -39,24 +40,29 @@ secret = "whsec_..."          # or: secret_file = "/etc/alertengine/ops.secret"
 class WebhookChannel:
     kind = "webhook"
 
-    def __init__(self, name: str, http: Http, clock: Clock, url: str, secret: str) -> None:
+    def __init__(
+        self, name: str, http: Http, clock: Clock, url: str | None, secret_for: Callable[[Contact], str]
+    ) -> None:
         self.name = name
         self._http = http
         self._clock = clock
         self._url = url
-        self._secret = secret
+        self._secret_for = secret_for
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
+        url = contact.address if contact.address.startswith(("http://", "https://")) else self._url
+        if url is None:
+            raise DeliveryError(
+                "this contact has no URL and no webhook channel is configured", permanent=True
+            )
         body = json.dumps(message.to_json(), ensure_ascii=False).encode()
         stamp = int(self._clock.now().timestamp())
         headers = {
             "content-type": "application/json",
-            **webhook_headers(self._secret, idempotency_key, stamp, body),
+            **webhook_headers(self._secret_for(contact), idempotency_key, stamp, body),
         }
         try:
-            answer = await self._http.fetch(
-                "POST", self._url, timeout_s=TIMEOUT_S, headers=headers, body=body
-            )
+            answer = await self._http.fetch("POST", url, timeout_s=TIMEOUT_S, headers=headers, body=body)
         except HttpError as error:
             raise DeliveryError(str(error), permanent=error.kind == "blocked") from error
         _check(answer)

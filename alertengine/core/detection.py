@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from alertengine.core.model import rfc3339
-from alertengine.core.policy import FAILED_POLLS_FOR_OUTAGE, FOREIGN_MIN_SAMPLES, HEALTHY_POLLS_TO_RECOVER, Policy
+from alertengine.core.policy import (
+    FAILED_POLLS_FOR_OUTAGE,
+    FOREIGN_MIN_SAMPLES,
+    HEALTHY_POLLS_TO_RECOVER,
+    Policy,
+)
 from alertengine.core.snapshot import Health, Snapshot
 
 TREND_LENGTH = 180

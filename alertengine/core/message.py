@@ -52,7 +52,7 @@ class Letter:
     url: str | None = None
     valid_until: datetime | None = None
     anchor: str | None = None
-    """The ledger's size and root when the message left: what was recorded by then cannot be rewritten unnoticed."""
+    """The ledger's size and root when the message left: what was recorded by then stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,4 +128,3 @@ class Tenant:
     status: str
     created_at: datetime
     notification_channel: str
-    webhook_url: str | None = None

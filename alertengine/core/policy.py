@@ -18,7 +18,7 @@ class Policy:
     escalate_after_s: float = 180.0
     """Unanswered for this long, everybody is told again."""
     cooldown_s: float = 300.0
-    """Within this time of its last resolution, a service must fail one poll more to open the next incident."""
+    """This soon after its last resolution, a service must fail one poll more to open an incident."""
     verify_window_s: float = 120.0
     """How long after a recovery healthy reports are awaited."""
 

@@ -77,7 +77,8 @@ def text(value: Any, limit: int = 200) -> str | None:
 
 
 def unreachable(at: datetime, error: FetchError) -> Snapshot:
-    return Snapshot(at=at, health=Health.UNREACHABLE, headline=_UNREACHABLE[error.kind](error), error=error)
+    headline = _UNREACHABLE[error.kind].format(detail=error.detail or "no detail", status=error.status)
+    return Snapshot(at=at, health=Health.UNREACHABLE, headline=headline, error=error)
 
 
 def read_report(at: datetime, report: Any) -> Snapshot:
@@ -109,7 +110,9 @@ def _score(report: Mapping[str, Any]) -> tuple[float | None, Health]:
     if not isinstance(value, Mapping):
         return number(value), Health.OK
     status = value.get("status")
-    return number(value.get("score")), _STATES.get(status, Health.OK) if isinstance(status, str) else Health.OK
+    return number(value.get("score")), _STATES.get(status, Health.OK) if isinstance(
+        status, str
+    ) else Health.OK
 
 
 def _worst(alerts: Any) -> Mapping[str, Any]:
@@ -123,13 +126,13 @@ def _worse(a: Health, b: Health) -> Health:
     return max(a, b, key=order.index)
 
 
-_UNREACHABLE = {
-    "refused": lambda e: "nothing answers at its health address (connection refused)",
-    "timeout": lambda e: f"its health address does not answer in time ({e.detail or 'time-out'})",
-    "dns": lambda e: "the name of its health address does not resolve",
-    "tls": lambda e: "its certificate is not accepted",
-    "status": lambda e: f"its health address answers HTTP {e.status}",
-    "not_json": lambda e: "its health address answers something that is not JSON",
-    "wrong_shape": lambda e: f"its health address answers JSON of another shape ({e.detail})",
-    "too_large": lambda e: f"its health address answers too much ({e.detail})",
+_UNREACHABLE: Mapping[str, str] = {
+    "refused": "nothing answers at its health address ({detail})",
+    "timeout": "its health address does not answer in time ({detail})",
+    "dns": "the name of its health address does not resolve ({detail})",
+    "tls": "its certificate is not accepted",
+    "status": "its health address answers HTTP {status}",
+    "not_json": "its health address answers something that is not JSON",
+    "wrong_shape": "its health address answers JSON of another shape ({detail})",
+    "too_large": "its health address answers too much ({detail})",
 }

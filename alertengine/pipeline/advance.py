@@ -66,7 +66,8 @@ def _asking(incident: Incident) -> MessageKind:
 
 async def _start(engine: Engine, incident: Incident, step: Step) -> None:
     execution, action = incident.execution, incident.action
-    assert execution is not None and action is not None
+    assert execution is not None
+    assert action is not None
     data = {"execution_id": execution.id, "boot": engine.boot, "action": action.name}
     # Durable before the effect: from here on a crash leaves an outcome that nobody knows, never a second run.
     await record(engine, incident, [NewEvent(type=EventType.RECOVERY_STARTED, data=data)])
@@ -111,7 +112,9 @@ async def _finish_test(engine: Engine, incident: Incident, step: Step) -> None:
     await record(engine, incident, [resolved], MessageKind.RECOVERED)
 
 
-def _plain(kind: EventType, message: MessageKind | None) -> Callable[[Engine, Incident, Step], Awaitable[None]]:
+def _plain(
+    kind: EventType, message: MessageKind | None
+) -> Callable[[Engine, Incident, Step], Awaitable[None]]:
     async def do(engine: Engine, incident: Incident, step: Step) -> None:
         last = engine.watch(incident.service_id).last
         data = {"reason": step.reason, "round": incident.round, "snapshot": last.to_json() if last else None}

@@ -98,7 +98,9 @@ Decision = Callable[[Transaction, Incident, Claims | None, Actor, How], NewEvent
 
 
 def _approval(engine: Engine) -> Decision:
-    def decide(tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How) -> NewEvent:
+    def decide(
+        tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How
+    ) -> NewEvent:
         proposed = approval.check_decidable(incident, claims)
         service = tx.fetch(directory.service(incident.tenant_id, incident.service_id))
         approval.check_action(proposed, today(engine, incident, service), claims)
@@ -112,7 +114,9 @@ def _approval(engine: Engine) -> Decision:
     return decide
 
 
-def _rejection(tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How) -> NewEvent:
+def _rejection(
+    tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How
+) -> NewEvent:
     if claims is not None and claims.round != incident.round and incident.stage in DECIDABLE:
         raise NotAwaitingApproval("This link belongs to an earlier proposal. Use the newest message.")
     return approval.reject(incident, actor, how)
@@ -186,7 +190,12 @@ async def note_preview(engine: Engine, opened: Opened, how: How) -> None:
     """The one trace that looking leaves. A robot that looks a thousand times leaves a count."""
     count = engine.worth_noting(f"preview {opened.claims.jti}", freely=1)
     if count:
-        told = {**how, "channel": opened.contact.channel, "token": fingerprint(opened.claims.jti), "count": count}
+        told = {
+            **how,
+            "channel": opened.contact.channel,
+            "token": fingerprint(opened.claims.jti),
+            "count": count,
+        }
         await _note(engine, opened.claims, EventType.RECOVERY_PREVIEWED, told, opened.contact.actor)
 
 
@@ -257,7 +266,9 @@ async def close(engine: Engine, tenant: str, incident_id: str, actor: Actor, not
         if incident is None:
             raise NotFound(f"There is no incident {incident_id}.")
         if incident.stage not in CLOSABLE:
-            raise NotAwaitingApproval(f"{incident_id} is {incident.stage}; there is nothing to close by hand.")
+            raise NotAwaitingApproval(
+                f"{incident_id} is {incident.stage}; there is nothing to close by hand."
+            )
         data = {"reason": "closed by a person", "note": note[:1000]}
         event = NewEvent(type=EventType.INCIDENT_RESOLVED, data=data, actor=actor)
         append(engine, tx, incident, [event], MessageKind.CLOSED)
@@ -266,7 +277,7 @@ async def close(engine: Engine, tenant: str, incident_id: str, actor: Actor, not
     return await _decided(engine, work)
 
 
-_MESSAGES = {
+_MESSAGES: Mapping[str, MessageKind] = {
     EventType.RECOVERY_AUTHORIZED: MessageKind.AUTHORIZED,
     EventType.RECOVERY_REJECTED: MessageKind.REJECTED,
 }

@@ -159,7 +159,12 @@ async def _failed(engine: Engine, delivery: Delivery, contact: Contact, error: D
 
 
 def _tell(
-    engine: Engine, tx: Transaction, delivery: Delivery, contact: Contact, kind: EventType, more: dict[str, Any]
+    engine: Engine,
+    tx: Transaction,
+    delivery: Delivery,
+    contact: Contact,
+    kind: EventType,
+    more: dict[str, Any],
 ) -> None:
     incident = tx.fetch(incidents.incident(delivery.tenant_id, delivery.incident_id))
     assert incident is not None

@@ -40,7 +40,8 @@ _NONE = Finding(
 
 async def diagnose(engine: Engine, incident: Incident) -> None:
     if incident.is_test:
-        finding, action = _TEST, TEST_ACTION
+        finding = _TEST
+        action: ActionSpec | None = TEST_ACTION
     else:
         service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
         finding = await find_cause(engine, service)

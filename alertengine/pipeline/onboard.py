@@ -93,7 +93,6 @@ def _tenant(engine: Engine, application: Application) -> Tenant:
         status="active",
         created_at=engine.now(),
         notification_channel=application.notification_channel or next(iter(engine.channels)),
-        webhook_url=None,
     )
 
 
@@ -131,7 +130,9 @@ def _action(engine: Engine, given: str | Mapping[str, Any]) -> ActionSpec:
         known = ", ".join(engine.catalogue) or "none"
         raise Invalid(f"actions: {name!r} is not configured under [actions.NAME]; configured: {known}")
     if given.get("kind") != "app":
-        raise Invalid("actions: commands and URLs are configured by the operator under [actions.NAME]; name them here")
+        raise Invalid(
+            "actions: commands and URLs are configured by the operator under [actions.NAME]; name them here"
+        )
     return ActionSpec(
         name=name,
         kind="app",
@@ -143,7 +144,9 @@ def _action(engine: Engine, given: str | Mapping[str, Any]) -> ActionSpec:
 
 def _webhook_action(url: str) -> ActionSpec:
     params = {"url": url, "preview_url": None, "timeout_s": 30.0}
-    return ActionSpec(name="recovery-webhook", kind="http", description="call the recovery webhook", params=params)
+    return ActionSpec(
+        name="recovery-webhook", kind="http", description="call the recovery webhook", params=params
+    )
 
 
 def _contacts(engine: Engine, tenant: Tenant, application: Application) -> tuple[Contact, ...]:

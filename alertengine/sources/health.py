@@ -20,7 +20,9 @@ _KINDS = {"blocked": "refused", "broken": "refused"}
 class HealthSource:
     """Polls `health_url`, signed with the service's secret where it has one."""
 
-    def __init__(self, http: Http, clock: Clock, vault: Vault, new_id: Callable[[], str], timeout_s: float) -> None:
+    def __init__(
+        self, http: Http, clock: Clock, vault: Vault, new_id: Callable[[], str], timeout_s: float
+    ) -> None:
         self._http = http
         self._clock = clock
         self._vault = vault
@@ -83,4 +85,6 @@ def _offered(row: Any) -> ActionSpec | None:
     name = text(row.get("name"), 64) if isinstance(row, dict) else None
     if not name or "/" in name or "?" in name or "#" in name:
         return None
-    return ActionSpec(name=name, kind="app", description=text(row.get("description")) or "", params={"name": name})
+    return ActionSpec(
+        name=name, kind="app", description=text(row.get("description")) or "", params={"name": name}
+    )

@@ -71,15 +71,14 @@ def contact(tenant: str, contact_id: str) -> Query[Contact | None]:
 
 def add_tenant(tx: Transaction, new: Tenant, key_id: str, key_hash: bytes) -> None:
     tx.execute(
-        "INSERT INTO tenant (id, name, plan, status, created_at, notification_channel, webhook_url, key_id,"
-        " key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tenant (id, name, plan, status, created_at, notification_channel, key_id,"
+        " key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         new.id,
         new.name,
         new.plan,
         new.status,
         rfc3339(new.created_at),
         new.notification_channel,
-        new.webhook_url,
         key_id,
         key_hash,
     )
@@ -112,7 +111,7 @@ def add_contact(tx: Transaction, new: Contact) -> None:
     )
 
 
-_TENANT = "id, name, plan, status, created_at, notification_channel, webhook_url"
+_TENANT = "id, name, plan, status, created_at, notification_channel"
 _SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions"
 _CONTACT = "id, tenant, name, channel, address, role, verified_at"
 
@@ -125,7 +124,6 @@ def _tenant(row: Row) -> Tenant:
         status=row[3],
         created_at=parse_time(row[4]),
         notification_channel=row[5],
-        webhook_url=row[6],
     )
 
 

@@ -29,9 +29,7 @@ _HEAD = (
 _LAST = "SELECT seq, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq DESC LIMIT 1"
 
 
-def encode_body(
-    tenant: str, incident: str, seq: int, at: datetime, event: NewEvent, prev_hash: str
-) -> bytes:
+def encode_body(tenant: str, incident: str, seq: int, at: datetime, event: NewEvent, prev_hash: str) -> bytes:
     """The exact bytes that are hashed and kept. The salt keeps a leaf's hash from betraying a pruned body."""
     body = canonical(
         {

@@ -80,7 +80,13 @@ def due(now: datetime, limit: int) -> Query[list[Delivery]]:
 
 
 def claim(
-    tx: Transaction, delivery: Delivery, channel: str, provider: str, contact: str, now: datetime, lease_s: float
+    tx: Transaction,
+    delivery: Delivery,
+    channel: str,
+    provider: str,
+    contact: str,
+    now: datetime,
+    lease_s: float,
 ) -> bool:
     """Write the attempt before it is made. False where somebody else took it since it was read."""
     attempt = delivery.attempts + 1

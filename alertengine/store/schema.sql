@@ -178,7 +178,6 @@ CREATE TABLE tenant (
     status               TEXT NOT NULL,
     created_at           TEXT NOT NULL,
     notification_channel TEXT NOT NULL,
-    webhook_url          TEXT,
     key_id               TEXT NOT NULL UNIQUE,
     key_hash             BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -134,8 +134,12 @@ def connect(path: Path) -> sqlite3.Connection:
         _migrate(db, path)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
-            raise StoreUnavailable(f"{path} cannot be opened ({error}). Check its folder and its rights.") from error
-        raise StoreDamaged(f"{path} is not a sound store ({error}). Restore it: alertengine restore FILE") from error
+            raise StoreUnavailable(
+                f"{path} cannot be opened ({error}). Check its folder and its rights."
+            ) from error
+        raise StoreDamaged(
+            f"{path} is not a sound store ({error}). Restore it: alertengine restore FILE"
+        ) from error
     return db
 
 

@@ -1,0 +1,170 @@
+"""The composition root: settings in, a wired engine out, torn down in reverse."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from alertengine import config, registry
+from alertengine.channels.webhook import WebhookChannel
+from alertengine.clock import SystemClock
+from alertengine.config import Settings
+from alertengine.core.model import ActionSpec, Contact
+from alertengine.datadir import DataDir
+from alertengine.http import Http
+from alertengine.ledger.keys import load_or_create_key
+from alertengine.ledger.note import CheckpointSigner
+from alertengine.pipeline.engine import Engine
+from alertengine.ports import Action, Channel, Clock
+from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
+
+_COMMON = {"kind", "description", "risk", "approvals", "secret"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The daemon's own secrets: from the settings, else generated in the data directory."""
+
+    secret: str
+    admin_key: str
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
+    """`config.load` with the kinds that the registry knows."""
+    return config.load(
+        path, environ, overrides, {"channels": _model_of("channels"), "actions": _model_of("actions")}
+    )
+
+
+def _model_of(what: str) -> Any:
+    table = {"channels": registry.CHANNELS, "actions": registry.ACTIONS}[what]
+
+    def model(kind: str) -> type[BaseModel] | None:
+        return registry.config_model(table, kind) if kind in table else None
+
+    return model
+
+
+def keys(settings: Settings, data: DataDir) -> Keys:
+    auth = settings.auth
+    return Keys(
+        secret=_reveal(auth.secret) or data.generated("secret"),
+        admin_key=_reveal(auth.admin_key) or data.generated("admin_key"),
+    )
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: Settings, *, clock: Clock | None = None, http: Http | None = None
+) -> AsyncIterator[Engine]:
+    """A working engine on the data directory, held for this process; nothing runs by itself yet."""
+    data = DataDir(settings.data_dir)
+    data.prepare()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(data.held())
+        secret = keys(settings, data).secret
+        clock = clock or SystemClock()
+        client = http or Http()
+        stack.push_async_callback(client.close)
+        host = urlsplit(settings.base_url).netloc or "localhost"
+        signer = CheckpointSigner(load_or_create_key(data.ledger_key), host)
+        store = await registry.load(registry.STORES, "sqlite").open(settings.store_path, signer, host)
+        stack.push_async_callback(store.close)
+        vault = Vault(secret)
+        yield Engine(
+            clock=clock,
+            store=store,
+            source=registry.load(registry.SOURCES, "health")(
+                client, clock, vault, lambda: new_id("req"), settings.poll.timeout_s
+            ),
+            diagnoser=registry.load(registry.DIAGNOSERS, settings.diagnosis.provider)(),
+            channels=_channels(settings, client, clock, secret),
+            actions=_actions(settings, client, clock, vault, secret),
+            catalogue=catalogue(settings),
+            policy=settings.policy.policy(),
+            tokens=TokenSigner(secret, settings.base_url),
+            vault=vault,
+            base_url=settings.base_url,
+            boot=new_id("boot"),
+            new_id=new_id,
+            jitter=random.random,
+        )
+
+
+def new_id(prefix: str) -> str:
+    """An unguessable id: 80 random bits, in characters that survive every channel."""
+    return f"{prefix}_{secrets.token_hex(10)}"
+
+
+def _channels(settings: Settings, http: Http, clock: Clock, secret: str) -> dict[str, Channel]:
+    built: dict[str, Channel] = {}
+    for name, section in settings.channels.items():
+        if section.kind == "webhook":
+            built[name] = WebhookChannel(
+                name, http, clock, section.url, _always(section.secret.get_secret_value())
+            )
+        else:
+            built[name] = registry.load(registry.CHANNELS, section.kind)(name)
+    if not any(c.kind == "webhook" for c in built.values()):
+        # Contacts may bring a URL of their own; their messages are signed with a secret of their tenant.
+        built["webhook"] = WebhookChannel(
+            "webhook", http, clock, None, lambda contact: derived_webhook_secret(secret, contact.tenant_id)
+        )
+    return built
+
+
+def _always(secret: str) -> Any:
+    def secret_for(contact: Contact) -> str:
+        return secret
+
+    return secret_for
+
+
+def _actions(settings: Settings, http: Http, clock: Clock, vault: Vault, secret: str) -> dict[str, Action]:
+    configured = {
+        name: section.secret.get_secret_value()
+        for name, section in settings.actions.items()
+        if section.kind == "http" and section.secret is not None
+    }
+
+    def secret_for(tenant: str, action: str) -> str:
+        return configured.get(action) or derived_webhook_secret(secret, tenant)
+
+    return {
+        "command": registry.load(registry.ACTIONS, "command")(clock),
+        "http": registry.load(registry.ACTIONS, "http")(http, clock, secret_for),
+        "app": registry.load(registry.ACTIONS, "app")(http, clock, vault),
+    }
+
+
+def catalogue(settings: Settings) -> dict[str, ActionSpec]:
+    """The configured recoveries. A secret takes part as a hash alone: changing it changes the digest."""
+    return {name: _spec(name, section) for name, section in settings.actions.items()}
+
+
+def _spec(name: str, section: Any) -> ActionSpec:
+    params = section.model_dump(mode="json", exclude=_COMMON)
+    if getattr(section, "secret", None) is not None:
+        secret = section.secret.get_secret_value()
+        params["secret_sha256"] = hashlib.sha256(b"action\n" + secret.encode()).hexdigest()[:16]
+    return ActionSpec(
+        name=name,
+        kind=section.kind,
+        description=section.description,
+        risk=section.risk,
+        approvals=section.approvals,
+        params=params,
+    )

@@ -1,0 +1,131 @@
+"""What runs by itself: a poll loop a service, the outbox, and the coarse jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]
+
+from alertengine.core.model import Service
+from alertengine.pipeline.advance import advance, sweep
+from alertengine.pipeline.deliver import BATCH, deliver
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.poll import poll
+from alertengine.store import directory, outbox
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 0.5
+REFRESH_S = 2.0
+OUTBOX_S = 0.5
+DRAIN_S = 8.0
+
+
+class Scheduler:
+    """One task a service, so that a target that hangs delays no other."""
+
+    def __init__(self, engine: Engine, interval_s: float) -> None:
+        self._engine = engine
+        self._interval_s = interval_s
+        self._polls: dict[str, asyncio.Task[None]] = {}
+        self._polled: dict[str, Service] = {}
+        self._nudges: dict[str, asyncio.Event] = {}
+        self._outbox: asyncio.Task[None] | None = None
+        self._jobs = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+    async def start(self) -> None:
+        await self.refresh()
+        self._outbox = asyncio.create_task(self._deliver_forever())
+        self._every(SWEEP_S, lambda: sweep(self._engine))
+        self._every(REFRESH_S, self.refresh)
+        self._jobs.start()
+
+    async def stop(self) -> None:
+        """Stop asking, finish what runs: a recovery that started gets a moment to be recorded."""
+        if self._jobs.running:
+            self._jobs.shutdown(wait=False)
+        background = [*self._polls.values(), *([self._outbox] if self._outbox else [])]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        running = list(self._engine.memory.tasks)
+        if running:
+            await asyncio.wait(running, timeout=DRAIN_S)
+
+    async def refresh(self) -> None:
+        """Poll exactly the services of the active tenants."""
+        current = {s.id: s for s in await self._engine.store.fetch(directory.services())}
+        for service_id in self._polled.keys() - current.keys():
+            self._polls.pop(service_id).cancel()
+            self._polled.pop(service_id)
+        for service_id, service in current.items():
+            if self._polled.get(service_id) != service:
+                self._begin(service)
+
+    def nudge(self, service_id: str) -> None:
+        """Poll this service now rather than at its next turn."""
+        if service_id in self._nudges:
+            self._nudges[service_id].set()
+
+    def _begin(self, service: Service) -> None:
+        if service.id in self._polls:
+            self._polls[service.id].cancel()
+        self._polled[service.id] = service
+        self._nudges[service.id] = asyncio.Event()
+        self._polls[service.id] = asyncio.create_task(self._poll_forever(service))
+
+    async def _poll_forever(self, service: Service) -> None:
+        clock = self._engine.clock
+        while True:
+            began = clock.monotonic()
+            try:
+                incident = await poll(self._engine, service)
+                if incident is not None:
+                    await advance(self._engine, service.tenant_id, incident)
+            except Exception as error:
+                log.warning("%s could not be polled: %s", service.name, error)
+            pause = max(0.05, self._interval_s - (clock.monotonic() - began))
+            await _either(self._nudges[service.id], pause)
+
+    async def _deliver_forever(self) -> None:
+        wake = self._engine.memory.outbox
+        while True:
+            wake.clear()
+            try:
+                due = await self._engine.store.fetch(outbox.due(self._engine.now(), BATCH))
+                for delivery in due:
+                    self._engine.spawn(_guarded(deliver(self._engine, delivery), delivery.id))
+            except Exception as error:
+                log.warning("the outbox could not be read: %s", error)
+            await _either(wake, OUTBOX_S)
+
+    def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def guarded() -> None:
+            try:
+                await work()
+            except Exception as error:
+                log.warning("a periodic job failed: %s", error)
+
+        self._jobs.add_job(guarded, "interval", seconds=seconds)
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer than this."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+    event.clear()
+
+
+async def _guarded(work: Awaitable[None], what: str) -> None:
+    try:
+        await work
+    except Exception as error:
+        log.warning("%s could not be delivered: %s", what, error)

@@ -1,0 +1,35 @@
+"""The HTTP side of the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from alertengine import __version__
+from alertengine.pipeline.engine import Engine
+from alertengine.web import audit, health, local, problems, push, recover, tenants
+from alertengine.web.limits import BodyLimit
+
+
+def _ignore(service_id: str) -> None:
+    """No scheduler runs beside this app, so there is no poll to bring forward."""
+
+
+def create_app(
+    engine: Engine, admin_key: str, *, on_socket: bool = False, nudge: Callable[[str], None] = _ignore
+) -> FastAPI:
+    """The API and the pages. `on_socket`: for the local socket, whose file mode is the credential."""
+    app = FastAPI(title="AlertEngine", version=__version__, docs_url=None, redoc_url=None)
+    app.state.engine = engine
+    app.state.admin_key = admin_key
+    app.state.local = on_socket
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
+    routers.append(push.router(engine, nudge))
+    if on_socket:
+        routers.append(local.router(engine))
+    for router in routers:
+        app.include_router(router)
+    return app

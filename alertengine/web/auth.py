@@ -1,0 +1,112 @@
+"""Who is asking: the admin key, a tenant's API key, or the operator on the local socket."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from alertengine.core.model import Actor
+from alertengine.errors import AlertEngineError, Invalid, NotFound
+from alertengine.pipeline.engine import Engine
+from alertengine.signing import api_key_hash, api_key_id
+from alertengine.store import directory, incidents
+
+
+class Unauthorized(AlertEngineError):
+    """A valid key is needed: Authorization: Bearer KEY."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+
+
+class Forbidden(AlertEngineError):
+    """This key does not reach that."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """`tenant_id` is None for the operator, who may see every tenant."""
+
+    tenant_id: str | None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.tenant_id is None
+
+    @property
+    def actor(self) -> Actor:
+        if self.tenant_id is None:
+            return Actor(kind="operator", id="admin-key", name="the operator")
+        return Actor(kind="contact", id=f"key-of-{self.tenant_id}", name="holder of the API key")
+
+
+OPERATOR = Principal(tenant_id=None)
+_bearer = HTTPBearer(auto_error=False, description="The admin key, or a tenant's API key")
+
+
+async def principal(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    if request.app.state.local:
+        return OPERATOR
+    if given is None:
+        raise Unauthorized
+    key = given.credentials
+    if hmac.compare_digest(key.encode(), request.app.state.admin_key.encode()):
+        return OPERATOR
+    engine: Engine = request.app.state.engine
+    key_id = api_key_id(key)
+    found = await engine.store.fetch(directory.tenant_of_key(key_id)) if key_id else None
+    if found is None or not hmac.compare_digest(found[1], api_key_hash(key)):
+        raise Unauthorized
+    return Principal(tenant_id=found[0])
+
+
+Who = Annotated[Principal, Depends(principal)]
+
+
+async def admin(who: Who) -> Principal:
+    if not who.is_admin:
+        raise Forbidden
+    return who
+
+
+Admin = Annotated[Principal, Depends(admin)]
+
+
+async def own_tenant(request: Request, tenant_id: str, who: Who) -> str:
+    """The tenant in the path, if the caller may see it. A tenant's key learns nothing of others."""
+    if not who.is_admin and who.tenant_id != tenant_id:
+        raise Forbidden
+    engine: Engine = request.app.state.engine
+    if await engine.store.fetch(directory.tenant(tenant_id)) is None:
+        raise NotFound("There is no such tenant.")
+    return tenant_id
+
+
+OwnTenant = Annotated[str, Depends(own_tenant)]
+
+
+async def incident_tenant(request: Request, incident_id: str, who: Who, tenant_id: str | None = None) -> str:
+    """The incident's tenant, if the caller may see it; unknown and foreign ones are answered alike."""
+    if len(request.query_params.getlist("tenant_id")) > 1:
+        raise Invalid("tenant_id: give it once")
+    engine: Engine = request.app.state.engine
+    owner = await engine.store.fetch(incidents.owner(incident_id))
+    if who.is_admin:
+        if owner is None or tenant_id not in (None, owner):
+            raise NotFound("There is no such incident.")
+        return owner
+    if owner is None or owner != who.tenant_id or tenant_id not in (None, owner):
+        raise Forbidden
+    return owner
+
+
+IncidentTenant = Annotated[str, Depends(incident_tenant)]

@@ -1,0 +1,56 @@
+"""Bounds on what is taken from outside, as pure ASGI."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alertengine.web.problems import problem
+
+BODY_LIMIT = 64 * 1024
+
+
+class _TooLarge(Exception):
+    """The body went on past the limit."""
+
+
+class BodyLimit:
+    """Answers 413 to bodies over `BODY_LIMIT`, whether or not their length was announced."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(413, "TOO_LARGE", f"A body has at most {BODY_LIMIT // 1024} KiB.")
+        if _announced(scope) > BODY_LIMIT:
+            await refusal(scope, receive, send)
+            return
+        taken, began = 0, False
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_LIMIT:
+                raise _TooLarge
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        except _TooLarge:
+            if not began:
+                await refusal(scope, receive, send)
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:12])
+    return 0

@@ -1,0 +1,115 @@
+"""What the command line asks on the local socket, beside the API: the operator's own decisions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from alertengine.core.approval import check_decidable
+from alertengine.core.events import EventType, NewEvent
+from alertengine.core.incident import Incident
+from alertengine.core.model import Actor
+from alertengine.errors import NotFound
+from alertengine.pipeline import approve
+from alertengine.pipeline.advance import advance
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.notify import record
+from alertengine.pipeline.preview import preview
+from alertengine.store import directory, incidents
+
+
+class OperatorBody(BaseModel):
+    """Who sits at the terminal: the name of the account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    operator: Annotated[str, Field(min_length=1, max_length=80)]
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(kind="operator", id=f"os:{self.operator}", name=self.operator)
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter(prefix="/local")
+
+    async def tenant_of(incident_id: str) -> str:
+        owner = await engine.store.fetch(incidents.owner(incident_id))
+        if owner is None:
+            raise NotFound(f"There is no incident {incident_id}.")
+        return owner
+
+    @routes.get("/incidents")
+    async def list_incidents(
+        tenant: str | None = None,
+        service: str | None = None,
+        open: bool = False,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ) -> dict[str, Any]:
+        rows = await engine.store.fetch(
+            incidents.listing(tenant, open_only=open, service=service, limit=limit, before=None)
+        )
+        return {"incidents": [row.to_json() for row in rows]}
+
+    @routes.get("/tenants")
+    async def list_tenants() -> dict[str, Any]:
+        found = await engine.store.fetch(directory.tenants())
+        return {"tenants": [{"tenant_id": t.id, "name": t.name, "plan": t.plan} for t in found]}
+
+    @routes.post("/incidents/{incident_id}/preview")
+    async def post_preview(incident_id: str, body: OperatorBody) -> dict[str, Any]:
+        tenant = await tenant_of(incident_id)
+        incident = await _incident(engine, tenant, incident_id)
+        check_decidable(incident)
+        service = await engine.store.fetch(directory.service(tenant, incident.service_id))
+        shown = await preview(engine, incident, service)
+        assert shown is not None
+        event = NewEvent(type=EventType.RECOVERY_PREVIEWED, data={"channel": "terminal"}, actor=body.actor)
+        await record(engine, incident, [event])
+        return {"incident_id": incident_id, "tenant_id": tenant, **shown.to_json()}
+
+    @routes.post("/incidents/{incident_id}/approve")
+    async def post_approve(incident_id: str, body: OperatorBody) -> dict[str, Any]:
+        tenant = await tenant_of(incident_id)
+        how = {"channel": "terminal", "token": None, "note": body.note}
+        incident = await approve.confirm_as(engine, tenant, incident_id, body.actor, how)
+        engine.spawn(advance(engine, tenant, incident_id))
+        return _decided(incident)
+
+    @routes.post("/incidents/{incident_id}/reject")
+    async def post_reject(incident_id: str, body: OperatorBody) -> dict[str, Any]:
+        tenant = await tenant_of(incident_id)
+        how = {"channel": "terminal", "note": body.note}
+        await approve.reject_as(engine, tenant, incident_id, body.actor, how)
+        return {"rejected": True, "incident_id": incident_id, "tenant_id": tenant}
+
+    @routes.post("/incidents/{incident_id}/close")
+    async def post_close(incident_id: str, body: OperatorBody) -> dict[str, Any]:
+        tenant = await tenant_of(incident_id)
+        note = body.note or "closed at the terminal"
+        await approve.close(engine, tenant, incident_id, body.actor, note)
+        return {"closed": True, "incident_id": incident_id, "tenant_id": tenant}
+
+    return routes
+
+
+async def _incident(engine: Engine, tenant: str, incident_id: str) -> Incident:
+    incident = await engine.store.fetch(incidents.incident(tenant, incident_id))
+    if incident is None:
+        raise NotFound(f"There is no incident {incident_id}.")
+    return incident
+
+
+def _decided(incident: Incident) -> dict[str, Any]:
+    execution = incident.execution
+    return {
+        "authorized": execution is not None and execution.status == "authorized",
+        "incident_id": incident.id,
+        "tenant_id": incident.tenant_id,
+        "action": incident.action.name if incident.action else None,
+        "approvals": {"required": incident.approvals_needed, "given": len(incident.approvals)},
+        "execution": execution.to_json() if execution else None,
+    }

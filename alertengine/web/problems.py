@@ -1,0 +1,65 @@
+"""Errors as application/problem+json, and nothing in them that the caller did not need."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from alertengine.errors import AlertEngineError, Refused
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
+    body = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail, "code": code, **more}
+    headers = {"cache-control": "no-store"}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def of_error(error: AlertEngineError) -> JSONResponse:
+    more = error.details if isinstance(error, Refused) else {}
+    return problem(error.status, error.code, str(error), **more)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(AlertEngineError, _known)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AlertEngineError)
+    return of_error(error)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name
+    return problem(error.status_code, code, str(error.detail))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """What is wrong and where; never the input itself, which may hold secrets."""
+    assert isinstance(error, RequestValidationError)
+    rows = [
+        {"field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), "message": e["msg"]}
+        for e in error.errors()
+    ]
+    detail = "; ".join(f"{row['field']}: {row['message']}" for row in rows)
+    return problem(422, "INVALID", detail, errors=rows)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "INTERNAL", "AlertEngine itself failed at this; its log says more.")

@@ -1,0 +1,178 @@
+"""Tenants: onboarding, their record, their incidents, a test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from alertengine.core.model import Contact, Role, rfc3339
+from alertengine.core.plans import DEFAULT_PLAN
+from alertengine.pipeline import approve
+from alertengine.pipeline.advance import advance
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.onboard import Application, NewContact, Onboarded, onboard
+from alertengine.pipeline.rehearse import rehearse
+from alertengine.store import directory, incidents
+from alertengine.web.auth import Admin, Forbidden, OwnTenant, Who
+
+Short = Annotated[str, Field(min_length=1, max_length=200)]
+Url = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ContactBody(_Strict):
+    name: Short
+    channel: Short
+    address: Annotated[str, Field(max_length=2000)] = ""
+    role: Role = Role.APPROVER
+
+
+class AppAction(_Strict):
+    """A recovery of the SDK's, by the name the app gave it; or a configured one, by name alone."""
+
+    name: Annotated[str, Field(pattern=r"^[^/?#\s]{1,64}$")]
+    kind: Literal["app"] | None = None
+    description: Annotated[str, Field(max_length=200)] = ""
+    risk: Literal["low", "high"] = "low"
+
+
+class OnboardBody(_Strict):
+    service_name: Short
+    health_url: Url
+    plan: str = DEFAULT_PLAN
+    notification_channel: str | None = None
+    webhook_url: Url | None = None
+    recovery_webhook_url: Url | None = None
+    service_secret: Annotated[str, Field(min_length=8, max_length=500)] | None = None
+    contacts: Annotated[list[ContactBody], Field(max_length=100)] = []
+    actions: Annotated[list[str | AppAction], Field(max_length=100)] | None = None
+
+    def application(self) -> Application:
+        contacts = [
+            NewContact(name=c.name, channel=c.channel, address=c.address, role=c.role) for c in self.contacts
+        ]
+        if self.webhook_url:
+            contacts.append(NewContact(name="webhook", channel="webhook", address=self.webhook_url))
+        actions = None if self.actions is None else [_given(a) for a in self.actions]
+        return Application(
+            service_name=self.service_name,
+            health_url=self.health_url,
+            plan=self.plan,
+            notification_channel=self.notification_channel,
+            service_secret=self.service_secret,
+            contacts=contacts,
+            actions=actions,
+            recovery_webhook_url=self.recovery_webhook_url,
+        )
+
+
+def _given(action: str | AppAction) -> str | dict[str, Any]:
+    return action if isinstance(action, str) else action.model_dump(exclude_unset=True)
+
+
+class CloseBody(_Strict):
+    note: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/onboard", status_code=201)
+    async def post_onboard(body: OnboardBody, who: Admin) -> dict[str, Any]:
+        """Watch a service. The API key is shown in this answer and never again."""
+        return _onboarded(await onboard(engine, body.application()))
+
+    @routes.get("/tenant/{tenant_id}")
+    async def get_tenant(tenant_id: OwnTenant) -> dict[str, Any]:
+        """The tenant's record, without secrets."""
+        return await _tenant(engine, tenant_id)
+
+    @routes.get("/tenant/{tenant_id}/contacts")
+    async def get_contacts(tenant_id: OwnTenant) -> dict[str, Any]:
+        """Who is told, and whether they are verified."""
+        return {"contacts": [_contact(c) for c in await engine.store.fetch(directory.contacts(tenant_id))]}
+
+    @routes.get("/tenant/{tenant_id}/incidents")
+    async def get_incidents(
+        tenant_id: OwnTenant,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        before: Annotated[str | None, Query(max_length=100)] = None,
+        open: bool = False,
+    ) -> dict[str, Any]:
+        """Newest first. `next` goes into `before` for the page after."""
+        rows = await engine.store.fetch(
+            incidents.listing(tenant_id, open_only=open, limit=limit + 1, before=before)
+        )
+        page = rows[:limit]
+        following = incidents.cursor(page[-1]) if len(rows) > limit else None
+        return {"incidents": [row.to_json() for row in page], "next": following}
+
+    @routes.post("/tenant/{tenant_id}/incidents/{incident_id}/close")
+    async def post_close(tenant_id: OwnTenant, incident_id: str, body: CloseBody, who: Who) -> dict[str, Any]:
+        """A person ends what cannot end by itself."""
+        if not who.is_admin and await engine.store.fetch(incidents.owner(incident_id)) != tenant_id:
+            raise Forbidden
+        await approve.close(engine, tenant_id, incident_id, who.actor, body.note)
+        return {"closed": True, "incident_id": incident_id, "tenant_id": tenant_id}
+
+    @routes.post("/tenant/{tenant_id}/test", status_code=202)
+    async def post_test(tenant_id: OwnTenant) -> dict[str, str]:
+        """A test incident. Its link goes to the contacts only."""
+        incident_id = await rehearse(engine, tenant_id)
+        engine.spawn(advance(engine, tenant_id, incident_id))
+        return {"incident_id": incident_id}
+
+    return routes
+
+
+def _onboarded(made: Onboarded) -> dict[str, Any]:
+    pending = [c.name for c in made.contacts if c.verified_at is None]
+    step = f"verify: {', '.join(pending)}" if pending else f"try it: alertengine test {made.tenant.id}"
+    return {
+        "tenant_id": made.tenant.id,
+        "api_key": made.api_key,
+        "service_id": made.service.id,
+        "status": "pending_verification" if pending else "active",
+        "contacts_pending": pending,
+        "next_step": step,
+    }
+
+
+async def _tenant(engine: Engine, tenant_id: str) -> dict[str, Any]:
+    tenant = await engine.store.fetch(directory.tenant(tenant_id))
+    assert tenant is not None
+    services = await engine.store.fetch(directory.services(tenant_id))
+    return {
+        "tenant_id": tenant.id,
+        "name": tenant.name,
+        "plan": tenant.plan,
+        "status": tenant.status,
+        "notification_channel": tenant.notification_channel,
+        "created_at": rfc3339(tenant.created_at),
+        "services": [
+            {
+                "service_id": s.id,
+                "service": s.name,
+                "health_url": s.health_url,
+                "signed": s.sealed_secret is not None,
+                "actions": [a.name for a in engine.recoveries(s)],
+            }
+            for s in services
+        ],
+    }
+
+
+def _contact(contact: Contact) -> dict[str, Any]:
+    return {
+        "contact_id": contact.id,
+        "name": contact.name,
+        "channel": contact.channel,
+        "address": contact.address,
+        "role": str(contact.role),
+        "verified": contact.verified_at is not None,
+    }
