@@ -6,7 +6,7 @@ from typing import Any
 
 from .buckets import value
 from .cells import Cells
-from .detection import Finding, slow_limit
+from .finding import Finding
 from .window import Window
 
 
@@ -38,8 +38,7 @@ def told(finding: Finding, window: Window, cells: Cells, since: str) -> dict[str
 def _limit(finding: Finding, cells: Cells) -> float | None:
     for cell in cells:
         if cell.label == finding.route:
-            limit = slow_limit(cell)
-            return value(limit) if limit is not None else None
+            return value(cell.bounds.slow) if cell.bounds is not None else None
     return None
 
 

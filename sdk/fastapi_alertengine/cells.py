@@ -7,12 +7,16 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from .usual import Usual
+from .shares import ERROR_PRIOR, ERRORS, Limits, Share, Terms
+from .usual import Pace, Usual
 from .window import Window
 
 UNMATCHED = "__unmatched__"
 OTHER = "__other__"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+
+
+UNKNOWN_ERRORS = ERRORS.terms(ERROR_PRIOR[0])
 
 
 class Flight:
@@ -23,15 +27,22 @@ class Flight:
     def __init__(self, began: float, of: Any) -> None:
         self.began = began
         self.of = of  # its cell, or the scope from which the cell can be told
-        self.counted = False
+        self.counted = 0  # 1 as slow, 2 as crawling
+
+
+def ended(cell: Cell, flight: Flight) -> None:
+    """A flight that counted as slow has ended: its log entry must not count again."""
+    if flight.counted:
+        cell.credit[0] += 1
+        cell.credit[1] += flight.counted == 2
 
 
 class Cell:
     """One route: what came in since the last tick (`log`, `codes`), its minute, what is usual."""
 
     __slots__ = (
-        "append", "codes", "credit", "label", "limit", "log", "matched", "queue", "stalled", "usual",
-        "window",
+        "append", "bounds", "codes", "credit", "label", "log", "matched", "pace", "queue", "stalled", "stuck",
+        "terms", "usual", "weighed", "window",
     )  # fmt: skip
 
     def __init__(self, label: str, matched: bool = True) -> None:
@@ -40,11 +51,15 @@ class Cell:
         self.log: array[int] = array("H")
         self.append = self.log.append  # bound once: this is the hot path
         self.codes: dict[int, int] = {}
-        self.credit = 0  # requests that counted as slow while still in flight, now ended
-        self.stalled = 0
+        self.stalled = [0, 0]  # since the last tick: became slow, became crawling, while in flight
+        self.credit = [0, 0]  # since the last tick: ended after they had counted so
         self.window = Window()
         self.usual = Usual()
-        self.limit: int | None = None  # requests in buckets over this one are slow
+        self.stuck = 0  # of those, the ones still in flight
+        self.pace = Pace()
+        self.bounds: Limits | None = None
+        self.terms: dict[Share, Terms] = {ERRORS: UNKNOWN_ERRORS}
+        self.weighed = -1e9  # when terms were last drawn up
         self.queue: deque[Flight] = deque()
 
     def take(self) -> tuple[array[int], dict[int, int]]:

@@ -2,186 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import buckets
 from .cells import Cell
-from .cusum import CAP, CLIP, THRESHOLD, Cusum, gain
+from .cusum import FIRES, THRESHOLD, Bank
+from .finding import Finding
+from .flow import Flow
+from .shares import CRAWL, ERRORS, REFUSED, SHARES, SLOW, Share, Terms
 
-PRIOR_ERRORS = 0.002
-PRIOR_WEIGHT = 200.0
-KNOWN = 40.0  # requests before a route's durations mean anything
+DOUBT = 0.3 * THRESHOLD
+COLD_S = 30.0  # after a start, slowness is not held against a service
+LATENCY = (SLOW, CRAWL)
+Key = tuple[str, str | None]
 
 
 class Tally(NamedTuple):
-    """One second of one route."""
+    """One second of one route: requests, and those that were slow, crawled, failed, were refused."""
 
     cell: Cell
     n: float
     slow: float
+    crawl: float
     errors: float
     refused: float
 
-
-@dataclass
-class Finding:
-    """An open alarm. `usual` and `level` are shares of requests; `since` monotonic seconds."""
-
-    type: str
-    route: str | None
-    since: float
-    usual: float
-    level: float
-    seen: float = 0.0
-    hits: float = 0.0
-    calm: float = 0.0
-    touched: float = 0.0
-
-    def take(self, now: float, hits: float, n: float) -> None:
-        """Weigh a second: enough evidence for the usual share ends the alarm."""
-        self.touched = now
-        self.hits, self.seen = 0.9 * self.hits + hits, 0.9 * self.seen + n
-        step = -gain(hits, n, self.usual, max(self.level, min(0.8, 0.7 * self.share)))
-        self.calm = max(0.0, self.calm + min(CLIP, step))
-
-    @property
-    def share(self) -> float:
-        return self.hits / self.seen if self.seen else 0.0
-
-    def over(self, now: float) -> bool:
-        return (self.calm >= 4.0 and now - self.since >= 10) or now - self.touched > 480
-
-
-class Track:
-    """Tests of one share (errors or slow requests) of one route or of all together."""
-
-    __slots__ = ("bank", "floors")
-
-    def __init__(self, floors: tuple[float, ...]) -> None:
-        self.floors = floors
-        self.bank = [Cusum() for _ in floors]
-
-    def levels(self, p0: float) -> list[float]:
-        return [min(0.9, max(floor, (4.0, 8.0, 16.0)[i] * p0)) for i, floor in enumerate(self.floors)]
-
-    def gains(self, hits: float, n: float, p0: float) -> list[float]:
-        return [gain(hits, n, p0, p1) for p1 in self.levels(p0)]
-
-    def take(self, gains: Iterable[float]) -> None:
-        for test, step in zip(self.bank, gains, strict=True):
-            test.take(step)
-
-    @property
-    def value(self) -> float:
-        return max(test.value for test in self.bank)
-
-    def reset(self) -> None:
-        for test in self.bank:
-            test.value = 0.0
-
-
-ERROR_FLOORS = (0.02, 0.1, 0.5)
-SLOW_FLOORS = (0.06, 0.3)
-
-
-def error_share(cell: Cell) -> float:
-    """The usual share of errors of a route, with a prior that speaks while little is known."""
-    usual = cell.usual
-    return min(0.5, (usual.errors + PRIOR_ERRORS * PRIOR_WEIGHT) / (usual.weight + PRIOR_WEIGHT))
-
-
-def slow_limit(cell: Cell) -> int | None:
-    """The bucket over which a request of this route is slow; None while too little is known."""
-    if cell.usual.weight < KNOWN or not cell.matched:
-        return None
-    q95 = cell.usual.quantile(0.95)
-    return buckets.index(max(1.5 * q95, q95 + 0.030))
-
-
-def slow_share(cell: Cell, limit: int) -> float:
-    usual = cell.usual
-    return min(0.5, (usual.share_over(limit) + 1.0) / (usual.weight + 100.0))
+    def hits(self, share: Share) -> float:
+        return {SLOW: self.slow, CRAWL: self.crawl, ERRORS: self.errors, REFUSED: self.refused}[share]
 
 
 class Judge:
     """All tests of one service. `step` once a second; `findings` are the open alarms."""
 
     def __init__(self) -> None:
-        self._tracks: dict[tuple[str, str | None], Track] = {}
-        self.findings: dict[tuple[str, str | None], Finding] = {}
+        self._banks: dict[Key, Bank] = {}
+        self.findings: dict[Key, Finding] = {}
+        self.flow = Flow()
+        self._fine: dict[str, float] = {}  # successes of a route while refusals are suspicious
+        self._paces: dict[str, float] = {}  # and how many of them a second are usual
+        self._warm = -1e9
+        self._mark = -1e9
+        self._quiet = 0.0
+
+    def started(self, now: float) -> None:
+        """The service has just started, or another version of it: it may be cold."""
+        self._mark = now
+        if self._quiet >= 2:  # it really was away
+            self._warm = now + COLD_S
 
     def step(self, now: float, tallies: list[Tally]) -> None:
         """Weigh one second of all routes that had any request."""
-        self._share(
-            now,
-            "error_anomaly",
-            ERROR_FLOORS,
-            [(t.cell, t.errors, t.n, error_share(t.cell)) for t in tallies],
-        )
-        slow = [
-            (t.cell, t.slow, t.n, slow_share(t.cell, t.cell.limit))
-            for t in tallies
-            if t.cell.limit is not None
-        ]
-        self._share(now, "latency_spike", SLOW_FLOORS, slow)
+        matched = sum(one.n for one in tallies if one.cell.matched)
+        self._quiet = 0.0 if matched else self._quiet + 1.0
+        for share in SHARES:
+            if share not in LATENCY or now >= self._warm:
+                self._share(now, share, [one for one in tallies if share in one.cell.terms])
+        self.flow.step(now, matched)
         for key in [key for key, finding in self.findings.items() if finding.over(now)]:
             del self.findings[key]
-            self._tracks[key].reset()
+            self._banks[key].reset()
 
-    def _share(
-        self, now: float, kind: str, floors: tuple[float, ...], rows: list[tuple[Cell, float, float, float]]
-    ) -> None:
-        pooled = [0.0] * len(floors)
-        weight = 0.0
-        for cell, hits, n, p0 in rows:
-            track = self._track(kind, cell.label, floors)
-            steps = track.gains(hits, n, p0)
-            self._weigh(now, (kind, cell.label), track, steps, hits, n, p0)
-            pooled = [a + b for a, b in zip(pooled, steps, strict=True)]
-            weight += n * p0
-        total = sum(row[2] for row in rows)
-        if total:
-            track = self._track(kind, None, floors)
-            hits = sum(row[1] for row in rows)
-            self._weigh(now, (kind, None), track, pooled, hits, total, weight / total)
+    def open(self) -> list[Finding]:
+        """All open alarms."""
+        flow = self.flow.finding
+        return [*self.findings.values(), *([flow] if flow else [])]
+
+    def _share(self, now: float, share: Share, tallies: list[Tally]) -> None:
+        pooled = [0.0] * len(share.floors)
+        hits = total = expected = 0.0
+        for one in tallies:
+            terms = one.cell.terms[share]
+            own = one.hits(share)
+            gains = terms.gains(own, one.n)
+            if share is REFUSED:
+                self._paces[one.cell.label] = one.cell.pace.rate
+            self._weigh(now, share, one.cell.label, gains, own, one.n, terms.p0)
+            pooled = [a + b for a, b in zip(pooled, gains, strict=True)]
+            hits, total, expected = hits + own, total + one.n, expected + one.n * terms.p0
+        if total and share is not REFUSED:
+            self._weigh(now, share, None, pooled, hits, total, expected / total)
 
     def _weigh(
-        self,
-        now: float,
-        key: tuple[str, str | None],
-        track: Track,
-        steps: list[float],
-        hits: float,
-        n: float,
-        p0: float,
+        self, now: float, share: Share, label: str | None, gains: list[float], hits: float, n: float, p0: float
     ) -> None:
-        track.take(steps)
+        key = share.name, label
+        bank = self._banks.get(key)
+        if bank is None:
+            if not hits:
+                return
+            bank = self._banks[key] = Bank(len(share.floors))
+        bank.take(now, gains)
         finding = self.findings.get(key)
+        if share is REFUSED and label is not None:
+            self._succeeded(label, bank, n - hits)
+        if finding is None and bank.value >= FIRES and self._credible(now, share, label, bank):
+            level = share.levels(p0)[bank.strongest]
+            finding = self.findings[key] = Finding(share.alert, label, bank.began, now, p0, level)
         if finding is not None:
             finding.take(now, hits, n)
-        elif track.value >= THRESHOLD:
-            i = max(range(len(track.bank)), key=lambda i: track.bank[i].value)
-            self.findings[key] = finding = Finding(key[0], key[1], now, p0, track.levels(p0)[i])
-            finding.take(now, hits, n)
 
-    def _track(self, kind: str, label: str | None, floors: tuple[float, ...]) -> Track:
-        track = self._tracks.get((kind, label))
-        if track is None:
-            track = self._tracks[kind, label] = Track(floors)
-        return track
+    def _succeeded(self, label: str, bank: Bank, n: float) -> None:
+        """Count successes for as long as refusals are suspicious."""
+        self._fine[label] = self._fine.get(label, 0.0) + n if bank.value > 0 else 0.0
 
-    def suspicion(self, kind: str) -> float:
-        """0 to 1: how near the strongest test of a kind is to its threshold."""
-        values = [track.value for (one, _), track in self._tracks.items() if one == kind]
-        return min(1.0, max(values, default=0.0) / THRESHOLD)
+    def _credible(self, now: float, share: Share, label: str | None, bank: Bank) -> bool:
+        if share in LATENCY:
+            return not self._cold(now, bank)
+        if share is REFUSED and label is not None:
+            expected = self._paces.get(label, 0.0) * (now - bank.began)
+            return expected >= 3 and self._fine[label] <= 0.35 * expected
+        return True
+
+    def _cold(self, now: float, bank: Bank) -> bool:
+        """Whether slowness began with a start and may still pass."""
+        return now < self._mark + COLD_S and self._mark - 1 <= bank.began < self._mark + 3
+
+    def suspicion(self, alert: str) -> float:
+        """0 to 1: how near the strongest test behind a type of alert is to its threshold."""
+        names = {share.name for share in SHARES if share.alert == alert}
+        return min(1.0, max((bank.value for key, bank in self._banks.items() if key[0] in names), default=0) / THRESHOLD)
 
     @property
     def alarmed(self) -> bool:
-        return bool(self.findings)
+        return bool(self.findings) or self.flow.finding is not None
 
     @property
     def doubtful(self) -> bool:
-        """Whether any test is far enough up that what comes in may not be usual."""
-        return self.alarmed or any(track.value > CAP / 5 for track in self._tracks.values())
+        """Whether any test is so far up that what comes in may not be usual."""
+        return self.alarmed or any(bank.value > DOUBT for bank in self._banks.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from .detection import Finding, Judge
+from .detection import Judge
+from .finding import Finding
 
 DEGRADED_UNDER = 85.0
 CRITICAL_UNDER = 70.0
@@ -25,7 +26,7 @@ def component(findings: Iterable[Finding], suspicion: float) -> float:
 def components(judge: Judge) -> dict[str, float]:
     """Latency, errors, anomaly, each 0-100."""
     parts: dict[str, list[Finding]] = {"latency": [], "errors": [], "anomaly": []}
-    for finding in judge.findings.values():
+    for finding in judge.open():
         parts[COMPONENT.get(finding.type, "anomaly")].append(finding)
     suspicion = {"latency": judge.suspicion("latency_spike"), "errors": judge.suspicion("error_anomaly")}
     return {name: component(found, suspicion.get(name, 0.0)) for name, found in parts.items()}

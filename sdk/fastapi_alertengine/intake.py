@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .cells import Cell, Cells
-from .detection import Tally, slow_limit
+from .detection import Tally
+from .shares import limits, terms
+from .usual import HALF_LIVES_S, Memory
 from .window import SLICE_S, SLICES, Slice, Window
 
 EARLY = 100.0  # a route known less than this learns at once, not only from what is a minute old
+REWEIGH_S = 30.0
 TAINT = 3  # slices before an alarm that are not learnt from either
 
 
@@ -19,35 +22,35 @@ class Intake:
         self._open: dict[Cell, list[float]] = {}
         self._number = 0
         self._tainted: set[int] = set()
+        self._service = Memory(HALF_LIVES_S[0])
 
     def collect(self) -> None:
         """Move logs into the windows and into the tallies of this second. Safe to repeat."""
         for cell in self._cells:
-            if cell.log or cell.stalled or cell.credit or cell.codes:
+            if cell.log or cell.codes or cell.stalled[0] or cell.stalled[1] or cell.credit[0]:
                 self._collect(cell)
 
     def _collect(self, cell: Cell) -> None:
         log, codes = cell.take()
         cell.window.add(log, codes)
         self.total.add(log, codes)
-        limit = cell.limit
-        slow = 0 if limit is None else sum([bucket > limit for bucket in log])
-        early = cell.stalled - cell.credit
-        cell.stalled = cell.credit = 0
-        sums = self._open.setdefault(cell, [0.0, 0.0, 0.0, 0.0])
-        sums[0] += len(log) + early
-        sums[1] += slow + early
+        sums = self._open.setdefault(cell, [0.0] * 5)
+        sums[0] += len(log) + cell.stalled[0] - cell.credit[0]
+        if cell.bounds is not None:
+            slow, crawl = cell.bounds
+            sums[1] += sum([bucket > slow for bucket in log]) + cell.stalled[0] - cell.credit[0]
+            sums[2] += sum([bucket > crawl for bucket in log]) + cell.stalled[1] - cell.credit[1]
+        cell.stuck += cell.stalled[0] - cell.credit[0]
+        cell.stalled, cell.credit = [0, 0], [0, 0]
         for code, count in codes.items():
             if code >= 400:
-                sums[2 if code >= 500 else 3] += count
+                sums[3 if code >= 500 else 4] += count
 
     def tallies(self) -> list[Tally]:
         """The second that ends now."""
         self.collect()
         done, self._open = self._open, {}
-        return [
-            Tally(cell, max(0.0, n), max(0.0, min(n, slow)), e, r) for cell, (n, slow, e, r) in done.items()
-        ]
+        return [Tally(cell, *_fitting(sums)) for cell, sums in done.items()]
 
     def roll(self, now: float, alarmed: bool, doubtful: bool) -> None:
         """Once a second: begin a new slice where one is due, and learn from the old ones."""
@@ -57,6 +60,8 @@ class Intake:
         if number == self._number:
             return
         self._number = number
+        if number % 12 == 0:
+            self._service.forget(12.0 * SLICE_S)
         self.total.roll(number)
         for cell in self._cells:
             for old in cell.window.roll(number):
@@ -70,5 +75,21 @@ class Intake:
         if old.learnt or old.number in self._tainted:
             return
         old.learnt = True
-        cell.usual.learn(now, old.counts(), old.codes)
-        cell.limit = slow_limit(cell)
+        counts = old.counts()
+        cell.usual.learn(now, counts, old.codes)
+        n = sum(count for _, count in counts)
+        errors = sum(count for code, count in old.codes.items() if code >= 500)
+        refused = sum(count for code, count in old.codes.items() if 400 <= code < 500)
+        cell.pace.learn(now, n - errors - refused, SLICE_S)
+        self._service.learn((), errors, refused)
+        self._service.weight += n
+        if now - cell.weighed >= REWEIGH_S or cell.usual.weight < 1000:
+            cell.weighed = now
+            cell.bounds = limits(cell.usual) if cell.matched else None
+            cell.terms = terms(cell.usual, cell.bounds, self._service)
+
+
+def _fitting(sums: list[float]) -> list[float]:
+    """Hits within 0 and n: what ended early or late may tip a single second over."""
+    n = max(0.0, sums[0])
+    return [n, *(max(0.0, min(n, hits)) for hits in sums[1:])]

@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from .buckets import FLOOR_S, PER_E, SCALE, TOP
-from .cells import Cell, Flight
+from .cells import Cell, Flight, ended
 from .endpoint import Endpoint
 from .monitor import Monitor
 from .ticker import Ticker
@@ -78,7 +78,7 @@ class MetricsMiddleware:
         if status != 200:
             cell.codes[status] = cell.codes.get(status, 0) + 1
         if flight.counted:
-            cell.credit += 1
+            ended(cell, flight)
         self.client(scope.get("client"))
         return cell
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -10,19 +11,21 @@ from typing import Any, TypeVar
 from . import config as settings
 from . import health, report
 from .buckets import index, value
-from .cells import Cell, Cells, Flight
+from .cells import Cell, Cells, Flight, ended
 from .dependency import Call, Dependencies
 from .detection import Judge
 from .faults import Faults
+from .flow import Flow
 from .intake import Intake
 from .marks import Marks
 from .recovery import Recoveries, Recovery
 from .routes import Routes
 from .runtime import Runtime
 from .traffic import Traffic
+from .window import WINDOW_S
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
-IDLE_S = 900.0  # of a longer pause only this much is walked through second by second
+IDLE_S = 900.0  # a longer pause is one of the process, not of its traffic
 IN_FLIGHT_SEEN = 5000
 
 
@@ -68,13 +71,14 @@ class Monitor:
         self.live[id(flight)] = flight
 
     def record(self, route: str, method: str, status: int, duration_s: float) -> None:
-        """A request ended; the oldest one in flight of that route and method is taken as the one."""
+        """A request ended. The one in flight of that route and method that began at about the right
+        time is taken as the one, else the oldest."""
         self._tick()
         cell = self.cells.get(route, method)
         if cell.queue:
-            flight = cell.queue.popleft()
+            flight = _its_own(cell.queue, self.now() - duration_s)
             del self.live[id(flight)]
-            cell.credit += flight.counted
+            ended(cell, flight)
         self.count(cell, status, duration_s)
 
     def count(self, cell: Cell, status: int, duration_s: float) -> None:
@@ -84,7 +88,10 @@ class Monitor:
 
     def mark(self, kind: str, **info: Any) -> None:
         """Something happened to the process: `mark("startup", version="1.4.2")`."""
-        self.marks.add(self._tick(), kind, info)
+        now = self._tick()
+        self.marks.add(now, kind, info)
+        if kind in ("startup", "deploy"):
+            self.judge.started(now)
 
     def dependency(self, kind: str, name: str) -> Call:
         """Times a call the app makes: `with monitor.dependency("db", "orders") as call: ...`."""
@@ -118,7 +125,9 @@ class Monitor:
 
     def advance(self, now: float) -> None:
         """Judge every whole second up to `now`."""
-        self.due = max(self.due, now - IDLE_S)
+        if now - self.due > IDLE_S:
+            self.due = now - WINDOW_S
+            self.judge.flow = Flow()
         while self.due <= now:
             self._second(self.due)
             self.due += 1.0
@@ -138,8 +147,25 @@ class Monitor:
             age = now - flight.began
             if age < 0.05 or seen > IN_FLIGHT_SEEN:  # oldest first: all others are younger
                 return
-            if not flight.counted:
-                cell = flight.of if isinstance(flight.of, Cell) else self.routes.cell(flight.of, 0)
-                if cell.limit is not None and age > value(cell.limit):
-                    flight.counted = True
-                    cell.stalled += 1
+            if flight.counted < 2:
+                self._stall(flight, age)
+
+    def _stall(self, flight: Flight, age: float) -> None:
+        cell = flight.of if isinstance(flight.of, Cell) else self.routes.cell(flight.of, 0)
+        if cell.bounds is None:
+            return
+        for i, bound in enumerate(cell.bounds):
+            if flight.counted == i and age > value(bound):
+                flight.counted += 1
+                cell.stalled[i] += 1
+
+
+def _its_own(queue: deque[Flight], began: float) -> Flight:
+    """Take out the flight that began when the request did, to 50 ms; else the oldest."""
+    for i, flight in enumerate(queue):
+        if abs(flight.began - began) < 0.05:
+            del queue[i]
+            return flight
+        if flight.began > began:
+            break
+    return queue.popleft()

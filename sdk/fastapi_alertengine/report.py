@@ -31,7 +31,7 @@ def build(monitor: Monitor, now: float) -> dict[str, Any]:
         "metrics": _metrics(monitor, now),
         "alerts": [
             alerts.told(found, monitor.intake.total, monitor.cells, monitor.wall(found.since))
-            for found in monitor.judge.findings.values()
+            for found in monitor.judge.open()
         ],
         "routes": _routes(monitor),
         "storage": {"mode": "memory", "state": "ok", "dropped": 0},
@@ -74,7 +74,7 @@ def _metrics(monitor: Monitor, now: float) -> dict[str, Any]:
 
 def _routes(monitor: Monitor) -> list[dict[str, Any]]:
     """The routes that matter most: those with an alert, then with errors, then the busiest."""
-    alarmed = {found.route for found in monitor.judge.findings.values()}
+    alarmed = {found.route for found in monitor.judge.open()}
 
     def weight(cell: Cell) -> tuple[bool, int, int]:
         return cell.label in alarmed, cell.window.errors(), cell.window.n

@@ -88,7 +88,7 @@ def _route(cell: Cell, since: int) -> dict[str, Any] | None:
 
 
 def _usual(cell: Cell) -> dict[str, Any] | None:
-    usual = cell.usual
+    usual = cell.usual.hours
     if usual.weight < 1:
         return None
     return {

@@ -1,4 +1,8 @@
-"""What is usual for one route: a slowly forgetting distribution of durations and rate of errors."""
+"""What is usual for one route: distribution of durations and shares of errors, slowly forgotten.
+
+Two memories: an hour or two, so that a slow drift is followed, and a day, so that what was
+normal this morning does not alarm tonight.
+"""
 
 from __future__ import annotations
 
@@ -6,59 +10,105 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
+from math import sqrt
 
 from . import buckets
 
-HALF_LIFE_S = 90 * 60.0
+HALF_LIVES_S = (90 * 60.0, 24 * 3600.0)
 STEP = 4  # fine buckets in a coarse one: 8 % wide, enough to tell slow from usual
 COUNT = buckets.COUNT // STEP + 1
+FORGET_EVERY_S = 60.0
 
 
-class Usual:
-    """Decayed counts; weights are requests."""
+class Memory:
+    """Decayed counts with one half-life; weights are requests."""
 
-    __slots__ = ("_scale", "_since", "counts", "errors", "refused", "weight")
+    __slots__ = ("counts", "errors", "half_life_s", "refused", "weight")
 
-    def __init__(self) -> None:
+    def __init__(self, half_life_s: float) -> None:
+        self.half_life_s = half_life_s
         self.counts = array("d", bytes(8 * COUNT))
-        self.weight = 0.0
-        self.errors = 0.0
-        self.refused = 0.0
-        self._since = 0.0
-        self._scale = 1.0
+        self.weight = self.errors = self.refused = 0.0
 
-    def learn(self, now: float, counts: Iterable[tuple[int, int]], codes: Mapping[int, int]) -> None:
-        """Take in counts by fine bucket and status codes; `now` in seconds."""
-        self._forget(now)
+    def learn(self, counts: Iterable[tuple[int, int]], errors: int, refused: int) -> None:
         for bucket, count in counts:
             self.counts[bucket // STEP] += count
             self.weight += count
-        for code, count in codes.items():
-            if code >= 500:
-                self.errors += count
-            elif code >= 400:
-                self.refused += count
+        self.errors += errors
+        self.refused += refused
 
-    def _forget(self, now: float) -> None:
-        passed = now - self._since
-        if self.weight and passed < 60:
-            return
-        keep = 0.5 ** (passed / HALF_LIFE_S) if self.weight else 1.0
-        self._since = now
+    def forget(self, passed_s: float) -> None:
+        keep = 0.5 ** (passed_s / self.half_life_s)
         self.weight *= keep
         self.errors *= keep
         self.refused *= keep
-        if keep < 1:
-            self.counts = array("d", [count * keep for count in self.counts])
+        self.counts = array("d", [count * keep for count in self.counts])
 
-    def quantile(self, q: float) -> float:
-        """A duration in seconds, the upper edge of its bucket; 0 where nothing is known."""
-        if self.weight <= 0:
+    def quantile(self, q: float, sure: float = 0.0) -> float:
+        """Seconds, the upper edge of a bucket; `sure` standard errors on the safe side. 0 if unknown."""
+        n = self.weight
+        if n <= 0:
             return 0.0
+        above = (1 - q) * n
+        above = max(0.0, above - sure * sqrt(above * q))
         seen = list(accumulate(self.counts))
-        place = min(bisect_left(seen, q * seen[-1]), COUNT - 1)
+        place = min(bisect_left(seen, (1 - 1e-9) * (seen[-1] - above)), COUNT - 1)
         return buckets.value(min(place * STEP + STEP - 1, buckets.TOP))
 
-    def share_over(self, limit: int) -> float:
-        """The weight of requests in buckets over `limit` (a fine bucket)."""
+    def over(self, limit: int) -> float:
+        """The weight of requests in buckets over `limit`, the last fine bucket of a coarse one."""
         return sum(self.counts[limit // STEP + 1 :])
+
+
+class Usual:
+    """Both memories of one route."""
+
+    __slots__ = ("_since", "day", "hours")
+
+    def __init__(self) -> None:
+        self.hours, self.day = (Memory(half_life) for half_life in HALF_LIVES_S)
+        self._since: float | None = None
+
+    def learn(self, now: float, counts: list[tuple[int, int]], codes: Mapping[int, int]) -> None:
+        """Take in counts by fine bucket and status codes; `now` in seconds."""
+        self._forget(now)
+        errors = sum(count for code, count in codes.items() if code >= 500)
+        refused = sum(count for code, count in codes.items() if 400 <= code < 500)
+        self.hours.learn(counts, errors, refused)
+        self.day.learn(counts, errors, refused)
+
+    def _forget(self, now: float) -> None:
+        if self._since is None:
+            self._since = now
+        if now - self._since >= FORGET_EVERY_S:
+            self.hours.forget(now - self._since)
+            self.day.forget(now - self._since)
+            self._since = now
+
+    @property
+    def weight(self) -> float:
+        return self.day.weight
+
+
+class Pace:
+    """Successful requests a second, over about the last quarter of an hour."""
+
+    __slots__ = ("_at", "_n", "_span")
+
+    HALF_LIFE_S = 600.0
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._n = self._span = 0.0
+
+    def learn(self, now: float, n: float, span_s: float) -> None:
+        """`n` successes were seen in the `span_s` seconds of a slice; time without any counts too."""
+        passed = span_s if self._at is None else max(span_s, now - self._at)
+        self._at = now
+        keep = 0.5 ** (passed / self.HALF_LIFE_S)
+        self._n = self._n * keep + n
+        self._span = self._span * keep + passed
+
+    @property
+    def rate(self) -> float:
+        return self._n / self._span if self._span else 0.0

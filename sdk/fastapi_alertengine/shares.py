@@ -1,0 +1,95 @@
+"""The four shares under test: errors, slow, very slow and refused requests, each against its usual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from . import buckets
+from .cusum import Weights, weights
+from .usual import STEP, Memory, Usual
+
+KNOWN = 20.0  # requests before a route's durations mean anything
+ROUTE_PRIOR = 200.0  # requests that the service's own error rate counts for in a route's
+ERROR_PRIOR = 0.002, 200.0  # share and weight while nothing is known of the service
+REFUSED_PRIOR = 0.03, 50.0
+SLOW_PRIOR = 0.02, 50.0
+CRAWL_PRIOR = 0.004, 250.0
+
+
+@dataclass(frozen=True)
+class Share:
+    """A kind of test: alternatives are the larger of a floor and a multiple of the usual share."""
+
+    name: str
+    alert: str
+    floors: tuple[float, ...]
+    ratios: tuple[float, ...]
+
+    def levels(self, p0: float) -> list[float]:
+        return [min(0.9, max(floor, ratio * p0)) for floor, ratio in zip(self.floors, self.ratios, strict=True)]
+
+    def terms(self, p0: float) -> Terms:
+        p0 = min(p0, 0.5)
+        return Terms(p0, weights(p0, self.levels(p0)))
+
+
+class Terms(NamedTuple):
+    """A usual share and what single observations weigh against it."""
+
+    p0: float
+    weights: Weights
+
+    def gains(self, hits: float, n: float) -> list[float]:
+        misses = n - hits
+        return [hits * hit + misses * miss for hit, miss in self.weights]
+
+
+ERRORS = Share("errors", "error_anomaly", (0.012, 0.1, 0.5), (4.0, 8.0, 16.0))
+SLOW = Share("slow", "latency_spike", (0.06, 0.3), (4.0, 10.0))
+CRAWL = Share("crawl", "latency_spike", (0.016, 0.1, 0.5), (6.0, 12.0, 24.0))
+REFUSED = Share("refused", "client_error_anomaly", (0.5, 0.8), (3.0, 6.0))
+SHARES = (ERRORS, SLOW, CRAWL, REFUSED)
+
+
+class Limits(NamedTuple):
+    """Fine buckets over which a request of the route is slow, or crawls."""
+
+    slow: int
+    crawl: int
+
+
+def limits(usual: Usual) -> Limits | None:
+    """None while too little is known of the route."""
+    if usual.weight < KNOWN:
+        return None
+    hours, day = usual.hours, usual.day
+    q95 = max(hours.quantile(0.95, 1.0), 0.8 * day.quantile(0.95, 1.0))
+    slow = max(1.5 * q95, q95 + 0.030)
+    crawl = max(4.0 * q95, 1.3 * hours.quantile(0.995), q95 + 0.150)
+    return Limits(_edge(slow), _edge(max(crawl, 1.5 * slow)))
+
+
+def _edge(seconds: float) -> int:
+    """The last fine bucket of the coarse one that holds a duration."""
+    return min(buckets.index(seconds) // STEP * STEP + STEP - 1, buckets.TOP)
+
+
+def terms(usual: Usual, bounds: Limits | None, service: Memory) -> dict[Share, Terms]:
+    """What each share of a route is weighed against; `service` holds all routes together."""
+    mean = _mixed(service.errors, service.weight, *ERROR_PRIOR)
+    errors = max(_mixed(one.errors, one.weight, mean, ROUTE_PRIOR) for one in (usual.hours, usual.day))
+    refused = _mixed(usual.day.refused, usual.day.weight, *REFUSED_PRIOR)
+    told = {ERRORS: ERRORS.terms(errors), REFUSED: REFUSED.terms(refused)}
+    if bounds is not None:
+        told[SLOW] = SLOW.terms(_over(usual, bounds.slow, *SLOW_PRIOR))
+        told[CRAWL] = CRAWL.terms(_over(usual, bounds.crawl, *CRAWL_PRIOR))
+    return told
+
+
+def _over(usual: Usual, limit: int, mean: float, prior: float) -> float:
+    return max(_mixed(one.over(limit), one.weight, mean, prior) for one in (usual.hours, usual.day))
+
+
+def _mixed(hits: float, n: float, mean: float, prior: float) -> float:
+    return (hits + mean * prior) / (n + prior)
