@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
-from alertengine.ledger.walk import MILESTONE_EVERY, SYSTEM_TREE, Bad, Walk, walk
+from alertengine.ledger.walk import MILESTONE, MILESTONE_EVERY, SYSTEM_TREE, Bad, Walk, walk
 
-MILESTONE = "/milestone"
-"""What a milestone's origin has after the log's: no milestone can pass for a checkpoint."""
+_SCHEMA = (
+    "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +69,21 @@ class Report:
 
 def verify_file(path: Path, vkeys: Sequence[str], anchors: Iterable[Checkpoint] = ()) -> Report:
     """Verify the store in this file against these keys and against heads that were seen before."""
-    try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-    except sqlite3.Error as error:
-        return Report((), (Problem(None, None, f"{path} cannot be opened: {error}"),))
-    try:
-        db.execute("BEGIN")  # one moment of the file, whatever a daemon adds meanwhile
-        return verify(db, vkeys, anchors)
-    except sqlite3.Error as error:
-        return Report((), (Problem(None, None, f"{path} is damaged: {error}"),))
-    finally:
-        db.close()
+    # SQLite's own check of the pages runs beside ours of the content: it holds no interpreter lock.
+    with ThreadPoolExecutor(1) as pool:
+        pages = pool.submit(_reading, path, lambda db: _check_pages(db, path))
+        content = _reading(path, lambda db: verify(db, vkeys, anchors))
+        found = pages.result()
+    return Report(content.trees, tuple(dict.fromkeys((*found.problems, *content.problems))))
 
 
 def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Checkpoint] = ()) -> Report:
+    """Verify what the ledger's tables hold."""
     reports: list[TreeReport] = []
-    problems = [Problem(None, None, reason) for reason in _file_problems(db)]
+    problems: list[Problem] = []
     wanted = _by_tree(anchors)
     trees = _trees(db)
-    opened: set[str] = set()
+    opened = {SYSTEM_TREE} if trees else set()
     for tree in trees:
         try:
             seen = _verify_tree(db, tree, vkeys, wanted.get(tree, []))
@@ -91,12 +91,38 @@ def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Check
             problems.append(Problem(tree, bad.index, str(bad)))
         else:
             reports.append(TreeReport(tree, seen.frontier.size, len(seen.pruned), seen.frontier.root()))
-            opened |= {e["data"]["tree"] for _, e in seen.own if e["type"] == "tree_opened"}
-    for tree in sorted((opened | wanted.keys()) - set(trees)):
-        problems.append(Problem(tree, 0, "this whole log is missing"))
-    if trees and SYSTEM_TREE not in trees:
-        problems.append(Problem(SYSTEM_TREE, 0, "this whole log is missing"))
+            opened.update(e["data"]["tree"] for _, e in seen.own if e["type"] == "tree_opened")
+    missing = sorted((opened | wanted.keys()) - set(trees))
+    problems += [Problem(tree, 0, "this whole log is missing") for tree in missing]
     return Report(tuple(reports), tuple(problems))
+
+
+def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report:
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as db:
+            db.execute("BEGIN")  # one moment of the file, whatever a daemon adds meanwhile
+            return work(db)
+    except sqlite3.Error as error:
+        return Report((), (Problem(None, None, f"{path} is damaged or no store: {error}"),))
+
+
+def _check_pages(db: sqlite3.Connection, path: Path) -> Report:
+    found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+    faults = _schema_faults(db) if found == ["ok"] else found
+    return Report((), tuple(Problem(None, None, f"{path} is damaged: {fault}") for fault in faults))
+
+
+def _schema_faults(db: sqlite3.Connection) -> list[str]:
+    """Tables and guards that are not as this version makes them."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(files("alertengine.store").joinpath("schema.sql").read_text())
+        expected = dict(model.execute(_SCHEMA).fetchall())
+    stored = dict(db.execute(_SCHEMA).fetchall())
+    if not stored.keys() & expected.keys():
+        return ["it holds no store"]
+    return [
+        f"{name} is missing or changed" for name in sorted(expected) if stored.get(name) != expected[name]
+    ] + [f"{name} does not belong here" for name in sorted(stored.keys() - expected.keys())]
 
 
 def tree_of(checkpoint: Checkpoint) -> str:
@@ -121,11 +147,6 @@ def _trees(db: sqlite3.Connection) -> list[str]:
         " UNION SELECT tree FROM checkpoint UNION SELECT tree FROM milestone ORDER BY 1"
     )
     return [row[0] for row in rows]
-
-
-def _file_problems(db: sqlite3.Connection) -> list[str]:
-    found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
-    return [] if found == ["ok"] else [f"the file is damaged: {line}" for line in found]
 
 
 def _verify_tree(
@@ -153,7 +174,9 @@ class Keys:
     def __init__(self, own: Iterable[tuple[int, Mapping[str, Any]]], trusted: Sequence[str]) -> None:
         self._trusted = list(trusted)
         self._rotations = [
-            (index, e["data"]["old_vkey"], e["data"]["new_vkey"]) for index, e in own if e["type"] == "key_rotated"
+            (index, e["data"]["old_vkey"], e["data"]["new_vkey"])
+            for index, e in own
+            if e["type"] == "key_rotated"
         ]
 
     def at(self, size: int) -> list[str]:
@@ -218,5 +241,7 @@ def _check_pruned(seen: Walk) -> None:
         if event["type"] == "incident_pruned":
             told.update(event["data"]["entries"])
     for index in sorted(told ^ seen.pruned):
-        word = "was pruned without a word in the log" if index in seen.pruned else "was pruned, yet it is here"
+        word = (
+            "was pruned without a word in the log" if index in seen.pruned else "was pruned, yet it is here"
+        )
         raise Bad(f"entry {index} {word}", index)

@@ -13,8 +13,7 @@ from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.core.model import Actor, canonical, parse_time, rfc3339
 from alertengine.errors import Stale
 from alertengine.ledger.note import CheckpointSigner
-from alertengine.ledger.verify import MILESTONE
-from alertengine.ledger.walk import LEDGER_INCIDENT, MILESTONE_EVERY
+from alertengine.ledger.walk import LEDGER_INCIDENT, MILESTONE, MILESTONE_EVERY
 from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
 
 BODY_LIMIT = 64 * 1024

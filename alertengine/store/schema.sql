@@ -40,12 +40,6 @@ CREATE TABLE milestone (
     PRIMARY KEY (tree, size)
 ) STRICT, WITHOUT ROWID;
 
--- Which life of this store this is: a restored copy gets another one. The same word stands in tree _system.
-CREATE TABLE incarnation (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    id  TEXT NOT NULL
-) STRICT;
-
 CREATE TRIGGER tree_new BEFORE INSERT ON tree
 WHEN NEW.size <> 0 OR EXISTS (SELECT 1 FROM tree WHERE tree = NEW.tree)
 BEGIN SELECT RAISE(ABORT, 'ledger: a tree begins empty and once'); END;

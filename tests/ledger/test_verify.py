@@ -1,0 +1,311 @@
+"""Whatever is changed in a store file is found, and the place is named."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger_file import HOST, OTHER, SIGNER, File, in_memory
+
+from alertengine.core import merkle
+from alertengine.core.events import EventType
+from alertengine.ledger.note import Checkpoint, open_checkpoint
+from alertengine.ledger.verify import Report, verify, verify_file
+from alertengine.store.log import Ledger
+
+TABLES = ("tree", "event", "node", "checkpoint", "milestone")
+KEYS = [SIGNER.vkey]
+
+
+def head(db: sqlite3.Connection, tree: str = "t_1") -> Checkpoint:
+    note = db.execute("SELECT note FROM checkpoint WHERE tree = ?", (tree,)).fetchone()[0]
+    return open_checkpoint(note, KEYS)
+
+
+def first(report: Report) -> tuple[str | None, int | None]:
+    assert not report.verified
+    return report.problems[0].tree, report.problems[0].index
+
+
+def test_an_untouched_file_verifies_also_while_it_is_written(filled: File) -> None:
+    report = verify_file(filled.path, KEYS)
+    assert report.problems == ()
+    assert {tree.tree: tree.size for tree in report.trees} == {"_system": 2, "t_1": 8, "t_2": 2}
+    assert report.size == 12
+    filled.event("t_2", "inc_c", EventType.ALERT_FAILED)
+    assert verify_file(filled.path, KEYS).size == 13
+
+
+def test_a_new_file_verifies(file: File) -> None:
+    assert verify_file(file.path, KEYS).verified
+
+
+def changed(value: Any) -> Any:
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, bytes):
+        middle = len(value) // 2
+        return value[:middle] + bytes([value[middle] ^ 4]) + value[middle + 1 :]
+    return value[:-1] + ("x" if value[-1:] != "x" else "y")
+
+
+def test_every_field_of_every_row_is_guarded(filled: File) -> None:
+    count = 0
+    with closing(in_memory(filled.path)) as db:
+        for table in TABLES:
+            cursor = db.execute(f"SELECT * FROM {table}")
+            columns = [column[0] for column in cursor.description]
+            for row in cursor.fetchall():
+                where = " AND ".join(f"{column} IS ?" for column in columns)
+                for column, value in zip(columns, row, strict=True):
+                    db.execute("BEGIN")
+                    try:
+                        db.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (changed(value), *row))
+                    except sqlite3.IntegrityError:
+                        db.execute("ROLLBACK")
+                        continue  # the row's new key is another row's: SQLite itself refuses that
+                    assert not verify(db, KEYS).verified, (table, column, row)
+                    db.execute("ROLLBACK")
+                    count += 1
+        assert verify(db, KEYS).verified
+    assert count > 100
+
+
+def test_every_row_is_missed(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        for table in TABLES:
+            for row in db.execute(f"SELECT * FROM {table}").fetchall():
+                columns = [c[1] for c in db.execute(f"PRAGMA table_info({table})")]
+                db.execute("BEGIN")
+                db.execute(f"DELETE FROM {table} WHERE " + " AND ".join(f"{c} IS ?" for c in columns), row)
+                assert not verify(db, KEYS).verified, (table, row)
+                db.execute("ROLLBACK")
+
+
+def test_a_changed_body_is_named(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        body = db.execute("SELECT body FROM event WHERE tree = 't_1' AND idx = 2").fetchone()[0]
+        db.execute("UPDATE event SET body = ? WHERE body = ?", (body.replace(b"c_1", b"c_2"), body))
+        assert first(verify(db, KEYS)) == ("t_1", 2)
+
+
+def test_a_changed_body_with_its_hash_is_named(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        body = db.execute("SELECT body FROM event WHERE tree = 't_1' AND idx = 2").fetchone()[0]
+        body = body.replace(b"c_1", b"c_2")
+        db.execute(
+            "UPDATE event SET body = ?, hash = ? WHERE tree = 't_1' AND idx = 2",
+            (body, merkle.leaf_hash(body)),
+        )
+        tree, index = first(verify(db, KEYS))
+        assert tree == "t_1"
+        assert index in (2, 3)
+
+
+def test_removed_entries_are_named(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute("DELETE FROM event WHERE tree = 't_1' AND idx IN (3, 4)")
+        assert first(verify(db, KEYS)) == ("t_1", 3)
+
+
+def test_two_entries_that_changed_places_are_named(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute("UPDATE event SET idx = 100 WHERE tree = 't_1' AND idx = 1")
+        db.execute("UPDATE event SET idx = 1 WHERE tree = 't_1' AND idx = 5")
+        db.execute("UPDATE event SET idx = 5 WHERE tree = 't_1' AND idx = 100")
+        assert first(verify(db, KEYS)) == ("t_1", 1)
+
+
+def cut(db: sqlite3.Connection, tree: str, size: int) -> None:
+    """Everything after `size` goes, neatly, as if it had never been."""
+    db.execute("DELETE FROM event WHERE tree = ? AND idx >= ?", (tree, size))
+    db.execute("DELETE FROM node WHERE tree = ? AND (idx + 1) << level > ?", (tree, size))
+    db.execute("DELETE FROM milestone WHERE tree = ? AND size > ?", (tree, size))
+    db.execute("UPDATE tree SET size = ? WHERE tree = ?", (size, tree))
+
+
+def test_a_neatly_cut_end_is_found_without_anything_from_outside(filled: File) -> None:
+    for size in range(8):
+        with closing(in_memory(filled.path)) as db:
+            cut(db, "t_1", size)
+            assert first(verify(db, KEYS)) == ("t_1", size)
+
+
+def test_a_cut_back_to_a_kept_checkpoint_needs_one_that_was_seen_later(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        old = db.execute("SELECT note FROM checkpoint WHERE tree = 't_1'").fetchone()[0]
+    filled.event("t_1", "inc_a", EventType.ALERT_FAILED)
+    with closing(in_memory(filled.path)) as db:
+        seen = head(db)
+        cut(db, "t_1", 8)
+        db.execute("UPDATE checkpoint SET size = 8, note = ? WHERE tree = 't_1'", (old,))
+        assert verify(db, KEYS).verified
+        report = verify(db, KEYS, [seen])
+        assert first(report) == ("t_1", 8)
+        assert "had 9 entries when this checkpoint was seen; now it has 8" in report.problems[0].reason
+
+
+def test_a_whole_log_that_vanished_is_found(filled: File) -> None:
+    for tree in ("t_1", "_system"):
+        with closing(in_memory(filled.path)) as db:
+            for table in TABLES:
+                db.execute(f"DELETE FROM {table} WHERE tree = ?", (tree,))
+            assert first(verify(db, KEYS)) == (tree, 0)
+
+
+def rewrite(db: sqlite3.Connection, signer: Any, tree: str, index: int) -> None:
+    """Change one body and make everything after it consistent again, as far as this key can sign."""
+    rows = db.execute(
+        "SELECT incident, seq, type, body FROM event WHERE tree = ? ORDER BY idx", (tree,)
+    ).fetchall()
+    if signer is None:
+        kept = db.execute("SELECT * FROM checkpoint WHERE tree = ?", (tree,)).fetchall()
+        kept_stones = db.execute("SELECT * FROM milestone WHERE tree = ?", (tree,)).fetchall()
+    for table in TABLES:
+        db.execute(f"DELETE FROM {table} WHERE tree = ?", (tree,))
+    ledger = Ledger(db, signer or SIGNER, HOST)
+    db.execute("INSERT INTO tree VALUES (?, 0)", (tree,))
+    heads: dict[str, str] = {}
+    for n, (incident, seq, kind, body) in enumerate(rows):
+        if n == index:
+            body = (
+                body.replace(b"critical", b"harmless")
+                .replace(b'"c_', b'"d_')
+                .replace(b'"data":{}', b'"data":{"x":1}')
+            )
+        before = body.index(b'"prev_hash":"') + 13
+        body = body[:before] + heads.get(incident, "").encode() + body[body.index(b'"', before) :]
+
+        class Kind:
+            type = kind
+
+        leaf = ledger._add(tree, incident, seq, Kind, body)  # type: ignore[arg-type]
+        db.execute("UPDATE tree SET size = size + 1 WHERE tree = ?", (tree,))
+        heads[incident] = leaf.hex()
+    ledger.keep()
+    ledger.sign()
+    if signer is None:
+        db.execute("DELETE FROM milestone WHERE tree = ?", (tree,))
+        db.execute("DELETE FROM checkpoint WHERE tree = ?", (tree,))
+        db.executemany("INSERT INTO checkpoint VALUES (?, ?, ?)", kept)
+        db.executemany("INSERT INTO milestone VALUES (?, ?, ?)", kept_stones)
+
+
+@pytest.mark.parametrize(("index", "part"), [(0, 0), (3, 0), (4, 4), (7, 4)])
+def test_a_log_rewritten_without_the_key_is_found_and_the_part_named(
+    filled: File, index: int, part: int
+) -> None:
+    with closing(in_memory(filled.path)) as db:
+        rewrite(db, None, "t_1", index)
+        report = verify(db, KEYS)
+        assert first(report) == ("t_1", part)
+        assert "not those that were signed" in report.problems[0].reason
+
+
+def test_a_log_rewritten_with_another_key_is_found(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        rewrite(db, OTHER, "t_1", 3)
+        assert "no trusted key" in verify(db, KEYS).problems[0].reason
+
+
+def test_a_log_rewritten_with_the_very_key_contradicts_what_was_seen(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        seen = head(db)
+        assert verify(db, KEYS, [seen]).verified
+        rewrite(db, SIGNER, "t_1", 3)
+        assert verify(db, KEYS).verified
+        report = verify(db, KEYS, [seen])
+        assert not report.verified
+        assert "the first 8 entries are not those" in report.problems[0].reason
+
+
+def test_what_was_seen_of_a_log_that_is_gone_is_missed(filled: File) -> None:
+    seen = Checkpoint(f"{HOST}/log/t_9", 3, bytes(32))
+    assert first(verify_file(filled.path, KEYS, [seen])) == ("t_9", 0)
+
+
+def test_an_early_checkpoint_still_fits_later(file: File) -> None:
+    seen = []
+    for n in range(12):
+        file.event("t_1", "inc_a", EventType.ALERT_FAILED if n else EventType.INCIDENT_DETECTED, **DETECTED)
+        seen.append(head(file.db))
+    assert verify_file(file.path, KEYS, seen).verified
+    forged = Checkpoint(seen[4].origin, 5, seen[5].root)
+    assert not verify_file(file.path, KEYS, [forged]).verified
+
+
+DETECTED = {"service_id": "s", "service": "pay", "severity": "critical", "title": "slow"}
+
+
+def test_dropped_guards_are_noticed(filled: File) -> None:
+    filled.db.execute("DROP TRIGGER event_unchanged")
+    filled.db.execute("CREATE TABLE extra (x)")
+    reasons = [str(problem) for problem in verify_file(filled.path, KEYS).problems]
+    assert reasons == [
+        f"{filled.path} is damaged: trigger event_unchanged is missing or changed",
+        f"{filled.path} is damaged: table extra does not belong here",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0" + b"\0" * 5000])
+def test_a_file_that_is_no_store_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(content)
+    report = verify_file(path, KEYS)
+    assert not report.verified
+    assert str(path) in str(report.problems[0])
+
+
+def test_a_missing_file_is_named_and_not_made(tmp_path: Path) -> None:
+    report = verify_file(tmp_path / "none.db", KEYS)
+    assert not report.verified
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Path) -> None:
+    """Bytes of free space may change unnoticed; nothing that is read may."""
+    filled.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = filled.path.read_bytes()
+    whole = verify_file(filled.path, KEYS)
+    chance = random.Random(3)
+    copy = tmp_path / "copy.db"
+    found = 0
+    for _ in range(60):
+        at = chance.randrange(len(data))
+        copy.write_bytes(data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :])
+        report = verify_file(copy, KEYS)
+        found += not report.verified
+        assert not report.verified or report == whole
+    assert found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE event SET body = x'00' WHERE idx = 0",
+        "DELETE FROM event WHERE idx = 0",
+        "INSERT OR REPLACE INTO event SELECT tree, idx, incident, seq, type, x'00', hash FROM event WHERE idx = 0",
+        "UPDATE node SET hash = zeroblob(32)",
+        "DELETE FROM node",
+        "INSERT OR REPLACE INTO node SELECT tree, level, idx, zeroblob(32) FROM node",
+        "INSERT INTO node VALUES ('t_1', 0, 0, zeroblob(32))",
+        "DELETE FROM checkpoint",
+        "UPDATE checkpoint SET note = x'00'",
+        "UPDATE checkpoint SET size = size - 1",
+        "INSERT OR REPLACE INTO checkpoint VALUES ('t_1', 7, x'00')",
+        "DELETE FROM milestone",
+        "UPDATE milestone SET note = x'00'",
+        "INSERT OR REPLACE INTO milestone SELECT tree, size, x'00' FROM milestone",
+        "UPDATE tree SET size = size - 1",
+        "UPDATE tree SET size = size + 2",
+        "DELETE FROM tree",
+        "INSERT OR REPLACE INTO tree VALUES ('t_1', 0)",
+    ],
+)
+def test_the_schema_itself_refuses(filled: File, statement: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="ledger:"):
+        filled.db.execute(statement)
