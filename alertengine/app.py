@@ -21,7 +21,7 @@ from alertengine.config import Settings
 from alertengine.core.model import ActionSpec, Contact
 from alertengine.datadir import DataDir
 from alertengine.http import Http
-from alertengine.ledger.keys import load_or_create_key
+from alertengine.ledger.keys import open_signer
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock
@@ -66,6 +66,12 @@ def _reveal(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
+def signer(settings: Settings) -> CheckpointSigner:
+    """The ledger's signing key and name, made the first time and kept from then on."""
+    host = urlsplit(settings.base_url).netloc or "localhost"
+    return open_signer(DataDir(settings.data_dir).ledger_key, host)
+
+
 @asynccontextmanager
 async def open_engine(
     settings: Settings, *, clock: Clock | None = None, http: Http | None = None
@@ -79,9 +85,8 @@ async def open_engine(
         clock = clock or SystemClock()
         client = http or Http()
         stack.push_async_callback(client.close)
-        host = urlsplit(settings.base_url).netloc or "localhost"
-        signer = CheckpointSigner(load_or_create_key(data.ledger_key), host)
-        store = await registry.load(registry.STORES, "sqlite").open(settings.store_path, signer, host)
+        signs = signer(settings)
+        store = await registry.load(registry.STORES, "sqlite").open(settings.store_path, signs, signs.key.name)
         stack.push_async_callback(store.close)
         vault = Vault(secret)
         yield Engine(

@@ -1,4 +1,8 @@
-"""The ledger's private key on disk."""
+"""The ledger's keys on disk: the private one, and beside it the public ones, the newest first.
+
+The public file also keeps the name that the log was given at its beginning: a daemon that moves to another
+address goes on with the same log.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,37 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from alertengine.errors import ConfigError
+from alertengine.ledger.note import CheckpointSigner, NoteError, VerifierKey
+
+
+def open_signer(path: Path, name: str) -> CheckpointSigner:
+    """The signer with the key in this file; key and name are made the first time and kept from then on."""
+    public = public_keys(path)
+    if not public:
+        signer = CheckpointSigner(load_or_create_key(path), name)
+        replace_durably(_public_file(path), f"{signer.vkey}\n".encode())
+        return signer
+    if not path.exists():
+        raise ConfigError([f"{path} is missing, the key of {public[0]}; put it back from a backup"])
+    signer = CheckpointSigner(load_key(path), VerifierKey.parse(public[0]).name)
+    if signer.vkey != public[0]:
+        raise ConfigError([f"{path} is not the key of {public[0]}; put the right one back from a backup"])
+    return signer
+
+
+def public_keys(path: Path) -> list[str]:
+    """The verifier keys that belong to this private key's file: today's first, then those before it."""
+    try:
+        lines = _public_file(path).read_text().split()
+        return [str(VerifierKey.parse(line)) for line in lines]
+    except FileNotFoundError:
+        return []
+    except (NoteError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{_public_file(path)} holds no verifier keys ({error}); put it back"]) from error
+
+
+def _public_file(path: Path) -> Path:
+    return path.with_suffix(".vkey")
 
 
 def load_or_create_key(path: Path) -> Ed25519PrivateKey:
@@ -58,6 +93,15 @@ def write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """The file with this content, whole or as it was before, on the disk when this returns."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    write_durably(draft, data)
+    draft.replace(path)
+    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -16,8 +16,6 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from alertengine.ledger.keys import load_or_create_key as load_or_create_key
-
 ED25519 = b"\x01"
 MAX_SIGNATURES = 64
 MAX_NOTE_BYTES = 1 << 18

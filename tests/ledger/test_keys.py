@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alertengine.errors import ConfigError
-from alertengine.ledger.keys import load_key, load_or_create_key
+from alertengine.ledger.keys import load_key, load_or_create_key, open_signer, public_keys
 
 
 def public(path: Path) -> bytes:
@@ -53,3 +53,29 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
         load_key(path)
+
+
+def test_the_log_keeps_its_first_name(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.key"
+    first = open_signer(path, "alerts.example.com")
+    moved = open_signer(path, "elsewhere.example.com")
+    assert moved.vkey == first.vkey
+    assert public_keys(path) == [first.vkey]
+
+
+def test_another_key_in_the_place_of_the_right_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.key"
+    open_signer(path, "alerts.example.com")
+    path.unlink()
+    with pytest.raises(ConfigError, match="is missing"):
+        open_signer(path, "alerts.example.com")
+    assert not path.exists()
+    load_or_create_key(path)
+    with pytest.raises(ConfigError, match="is not the key of"):
+        open_signer(path, "alerts.example.com")
+
+
+def test_public_keys_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.vkey").write_text("nothing\n")
+    with pytest.raises(ConfigError, match=r"ledger\.vkey holds no"):
+        public_keys(tmp_path / "ledger.key")
