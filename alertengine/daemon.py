@@ -23,6 +23,7 @@ from alertengine.errors import AlertEngineError, ConfigError
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
 from alertengine.scheduler import Scheduler
+from alertengine.store import outbox
 from alertengine.store.log import SYSTEM_TREE
 from alertengine.web.app import create_app
 
@@ -58,13 +59,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         admin_key = keys(settings, data).admin_key
         await _note(engine, SystemEventType.DAEMON_STARTED, version=__version__)
         scheduler = Scheduler(engine, settings.poll.interval_s)
-        # What a former life left authorized or started is settled before anybody can ask for more.
+        # What a former life left authorized, started or half sent is settled before anybody can ask for more.
+        await engine.store.transact(lambda tx: outbox.reclaim(tx, engine.now()))
         await sweep(engine)
         local = stack.enter_context(contextlib.closing(_listen_locally(data)))
         stack.callback(data.socket.unlink, missing_ok=True)
-        await stack.enter_async_context(_serving(create_app(engine, admin_key, on_socket=True), local))
+        await stack.enter_async_context(serving(_config(create_app(engine, admin_key, on_socket=True)), local))
         public = create_app(engine, admin_key, nudge=scheduler.nudge)
-        await stack.enter_async_context(_serving(public, listener))
+        await stack.enter_async_context(serving(_config(public), listener))
         await scheduler.start()
         stack.push_async_callback(_stop, engine, scheduler)
         yield Running(engine=engine, settings=settings, url=f"http://{settings.server.host}:{port}")
@@ -108,20 +110,23 @@ def _listen_locally(data: DataDir) -> socket.socket:
     return listener
 
 
-@asynccontextmanager
-async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,  # it would print the tokens in the links
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            timeout_keep_alive=15,
-            limit_concurrency=500,
-        )
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # it would print the tokens in the links
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        timeout_keep_alive=15,
+        limit_concurrency=500,
     )
+
+
+@asynccontextmanager
+async def serving(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve on a socket that is bound already, until the block ends."""
+    server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)

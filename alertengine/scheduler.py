@@ -14,6 +14,7 @@ from alertengine.pipeline.deliver import BATCH, deliver
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.poll import poll
 from alertengine.store import directory, outbox
+from alertengine.store.outbox import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +100,17 @@ class Scheduler:
             try:
                 due = await self._engine.store.fetch(outbox.due(self._engine.now(), BATCH))
                 for delivery in due:
-                    self._engine.spawn(_guarded(deliver(self._engine, delivery), delivery.id))
+                    self._engine.spawn(self._deliver(delivery))
             except Exception as error:
                 log.warning("the outbox could not be read: %s", error)
             await _either(wake, OUTBOX_S)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            await deliver(self._engine, delivery)
+        except Exception as error:
+            log.warning("%s could not be delivered: %s", delivery.id, error)
+        self._engine.memory.outbox.set()  # what waited behind it may go
 
     def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         async def guarded() -> None:
@@ -122,10 +130,3 @@ async def _either(event: asyncio.Event, seconds: float) -> None:
     except TimeoutError:
         pass
     event.clear()
-
-
-async def _guarded(work: Awaitable[None], what: str) -> None:
-    try:
-        await work
-    except Exception as error:
-        log.warning("%s could not be delivered: %s", what, error)

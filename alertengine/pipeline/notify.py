@@ -61,6 +61,7 @@ def _queue(
             contact_id=contact.id,
             kind=kind,
             jti=engine.new_id("lnk"),
+            seq=incident.version + 1,
             queued_at=now,
         )
         outbox.queue(tx, delivery)

@@ -21,6 +21,8 @@ class Delivery:
     contact_id: str
     kind: MessageKind
     jti: str
+    seq: int
+    """The number of the event that queued it."""
     queued_at: datetime
     attempts: int = 0
 
@@ -56,26 +58,34 @@ class Attempt:
 def queue(tx: Transaction, new: Delivery) -> None:
     at = rfc3339(new.queued_at)
     tx.execute(
-        "INSERT INTO delivery (id, tenant, incident, contact, kind, jti, queued_at, due_at, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        "INSERT INTO delivery (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
         new.id,
         new.tenant_id,
         new.incident_id,
         new.contact_id,
         str(new.kind),
         new.jti,
+        new.seq,
         at,
         at,
     )
 
 
 def due(now: datetime, limit: int) -> Query[list[Delivery]]:
-    """What is to be sent now: queued and due, or claimed by a sender that never came back."""
+    """What is to be sent now: queued and due, or claimed by a sender that never came back.
+
+    A message waits while an earlier one to the same person about the same incident is on its way, so that
+    "recovered" does not overtake "failing"; it does not wait for one that is between two tries.
+    """
+    sql = f"""
+        SELECT {_DELIVERY} FROM delivery AS d WHERE state IN ('queued', 'sending') AND due_at <= ?
+        AND NOT EXISTS (SELECT 1 FROM delivery AS e WHERE e.tenant = d.tenant AND e.incident = d.incident
+                        AND e.contact = d.contact AND e.seq < d.seq
+                        AND (e.state = 'sending' OR e.state = 'queued' AND e.due_at <= ?))
+        ORDER BY due_at, seq LIMIT ?"""  # noqa: S608 - our own column list
     return Query(
-        sql=f"SELECT {_DELIVERY} FROM delivery WHERE state IN ('queued', 'sending') AND due_at <= ?"  # noqa: S608
-        " ORDER BY due_at, queued_at, id LIMIT ?",
-        params=(rfc3339(now), limit),
-        decode=lambda rows: [_delivery(row) for row in rows],
+        sql=sql, params=(rfc3339(now), rfc3339(now), limit), decode=lambda rows: [_delivery(r) for r in rows]
     )
 
 
@@ -144,6 +154,11 @@ def settle(
     )
 
 
+def reclaim(tx: Transaction, now: datetime) -> int:
+    """At the start of a daemon nobody else is sending: what a former life was about to send is due again."""
+    return tx.execute("UPDATE delivery SET due_at = ? WHERE state = 'sending'", rfc3339(now))
+
+
 def attempts(tenant: str, incident: str) -> Query[list[Attempt]]:
     return Query(
         sql="SELECT delivery, attempt, channel, provider, contact, outcome, provider_message_id, error, at"
@@ -171,7 +186,7 @@ def last_outcomes() -> Query[dict[str, tuple[str, str | None]]]:
     )
 
 
-_DELIVERY = "id, tenant, incident, contact, kind, jti, queued_at, attempts"
+_DELIVERY = "id, tenant, incident, contact, kind, jti, seq, queued_at, attempts"
 
 
 def _delivery(row: Row) -> Delivery:
@@ -182,8 +197,9 @@ def _delivery(row: Row) -> Delivery:
         contact_id=row[3],
         kind=MessageKind(row[4]),
         jti=row[5],
-        queued_at=parse_time(row[6]),
-        attempts=row[7],
+        seq=row[6],
+        queued_at=parse_time(row[7]),
+        attempts=row[8],
     )
 
 

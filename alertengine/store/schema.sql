@@ -133,7 +133,8 @@ CREATE TABLE link (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX link_contact ON link (tenant, incident, contact);
 
--- The outbox: state is queued, sending, accepted or dead. due_at and lease_until say when to look again.
+-- The outbox. due_at says when to look again: to send, or because a sender never came back. `seq` is the
+-- number of the event that queued it: one person's messages about an incident leave in that order.
 CREATE TABLE delivery (
     id        TEXT PRIMARY KEY,
     tenant    TEXT NOT NULL,
@@ -141,13 +142,14 @@ CREATE TABLE delivery (
     contact   TEXT NOT NULL,
     kind      TEXT NOT NULL,
     jti       TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
     queued_at TEXT NOT NULL,
     due_at    TEXT NOT NULL,
     state     TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'dead')),
     attempts  INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_due ON delivery (due_at) WHERE state IN ('queued', 'sending');
-CREATE INDEX delivery_incident ON delivery (tenant, incident, queued_at);
+CREATE INDEX delivery_incident ON delivery (tenant, incident, contact, seq);
 
 CREATE TABLE attempt (
     delivery            TEXT NOT NULL REFERENCES delivery (id),
