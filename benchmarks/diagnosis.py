@@ -28,8 +28,19 @@ from alertengine.core.diagnosis.model import FetchError, Finding
 from alertengine.core.diagnosis.rules import diagnose
 
 SECRET = "a-secret-of-this-run-alone"
-MIX = (("GET /items/7", 5), ("GET /account", 2), ("POST /orders", 2), ("POST /pay", 2), ("GET /report", 1), ("GET /quote", 1))
-STUB_MODES = {"upstream_5xx": ("503", "500slow"), "upstream_timeout": ("hang", "hang60"), "upstream_throttle": ("429",)}
+MIX = (
+    ("GET /items/7", 5),
+    ("GET /account", 2),
+    ("POST /orders", 2),
+    ("POST /pay", 2),
+    ("GET /report", 1),
+    ("GET /quote", 1),
+)
+STUB_MODES = {
+    "upstream_5xx": ("503", "500slow"),
+    "upstream_timeout": ("hang", "hang60"),
+    "upstream_throttle": ("429",),
+}
 CAUSES = (
     "db_slow", "upstream_5xx", "upstream_timeout", "upstream_throttle", "upstream_down", "bad_deploy",
     "app_exception", "memory_leak", "cpu_hog", "loop_block", "pool_exhaustion", "disk_full", "traffic_surge",
@@ -207,7 +218,9 @@ def line(cause: str, finding: Finding) -> str:
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=CAUSES, choices=CAUSES, metavar="CAUSE")
     parser.add_argument("--rate", type=float, default=30.0, help="requests a second")

@@ -128,6 +128,7 @@ class Facts:
     exceptions: tuple[ExceptionFact, ...]
     dependencies: tuple[DependencyFact, ...]
     routes: tuple[RouteFact, ...]
+    unmatched: RouteFact | None
     marks: tuple[MarkFact, ...]
     alerts: tuple[AlertFact, ...]
     runtime: RuntimeFact
@@ -140,22 +141,26 @@ class Facts:
     uptime_s: float | None
 
 
+UNMATCHED: Final = "__unmatched"
+"""How the SDK names the requests that matched no route: nobody's route can fail by them."""
 SECTIONS: Final = ("exceptions", "dependencies", "runtime", "traffic", "routes", "marks")
 
 
 def read(report: Mapping[str, object]) -> Facts:
     """The facts of a report; whatever has the wrong shape is taken as absent."""
     evidence, metrics = mapping(report.get("evidence")), mapping(report.get("metrics"))
-    routes = evidence.get("routes") or report.get("routes")
+    alerts = _alerts(report)
+    routes = _routes(evidence.get("routes") or report.get("routes"))
     return Facts(
         has_evidence=bool(evidence),
         window_s=positive(evidence.get("window_s")),
         missing=tuple(name for name in SECTIONS if not isinstance(evidence.get(name), list | Mapping)),
-        exceptions=_exceptions(evidence.get("exceptions")),
+        exceptions=_exceptions(evidence.get("exceptions"), _horizon(alerts)),
         dependencies=_dependencies(evidence.get("dependencies")),
-        routes=_routes(routes),
+        routes=tuple(route for route in routes if not route.route.startswith(UNMATCHED)),
+        unmatched=next((route for route in routes if route.route.startswith(UNMATCHED)), None),
         marks=_marks(evidence.get("marks")),
-        alerts=_alerts(report),
+        alerts=alerts,
         runtime=_runtime(mapping(evidence.get("runtime")), metrics),
         traffic=_traffic(mapping(evidence.get("traffic")), metrics),
         error_rate=positive(metrics.get("error_rate")),
@@ -171,7 +176,12 @@ def _name(value: object) -> str:
     return clean(value, NAME_LIMIT)
 
 
-def _exceptions(value: object) -> tuple[ExceptionFact, ...]:
+def _horizon(alerts: tuple[AlertFact, ...]) -> float:
+    """What was first seen no longer ago than this belongs to the trouble."""
+    return 30.0 + max((alert.age_s for alert in alerts if alert.age_s is not None), default=30.0)
+
+
+def _exceptions(value: object, horizon_s: float) -> tuple[ExceptionFact, ...]:
     return tuple(
         ExceptionFact(
             ref=f"exception-{index}",
@@ -181,11 +191,17 @@ def _exceptions(value: object) -> tuple[ExceptionFact, ...]:
             route=_name(row.get("route")) or None,
             count=positive(row.get("count")) or 1.0,
             first_seen_s_ago=positive(row.get("first_seen_s_ago")),
-            new=row.get("new") is not False,
+            new=_is_new(row, horizon_s),
             errno=None if (errno := number(row.get("errno"))) is None else int(errno),
         )
         for index, row in enumerate(rows(value, ROWS_LIMIT), 1)
     )
+
+
+def _is_new(row: Mapping[str, object], horizon_s: float) -> bool:
+    # `new` holds for the length of a window only; an incident that is looked at later has the same cause.
+    first = positive(row.get("first_seen_s_ago"))
+    return row.get("new") is not False or (first is not None and first <= horizon_s)
 
 
 def _dependencies(value: object) -> tuple[DependencyFact, ...]:

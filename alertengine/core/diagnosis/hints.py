@@ -29,6 +29,9 @@ def without_evidence(facts: Facts, seen: Signals) -> list[Case]:
     """Weak cases from alerts, status codes and overall figures."""
     cases = [case for alert in facts.alerts for case in _from_alert(alert)]
     cases += _from_status(facts)
+    if seen.everywhere:
+        cases += [Case(cause="loop_block", points=2.2 * seen.everywhere)]
+        cases += [Case(cause="cpu_hog", points=2.1 * seen.everywhere)]
     if not facts.alerts and not cases:
         cases += _from_figures(facts, seen)
     return cases

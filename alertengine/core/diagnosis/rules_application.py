@@ -3,7 +3,7 @@
 import math
 
 from alertengine.core.diagnosis import families, items, signals
-from alertengine.core.diagnosis.facts import ExceptionFact, Facts, MarkFact, RouteFact
+from alertengine.core.diagnosis.facts import DependencyFact, ExceptionFact, Facts, MarkFact, RouteFact
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.rules_dependencies import worst_route
 from alertengine.core.diagnosis.signals import Signals
@@ -69,18 +69,26 @@ def disk_full(facts: Facts, seen: Signals) -> Case:
 def auth_break(facts: Facts, seen: Signals) -> Case:
     """Necessary: 401 or 403 where they are not usual. Against: one client alone is refused."""
     told = families.with_family(facts.exceptions, families.REFUSED_CREDENTIALS)
-    upstream = max([0.0, *(_refused_upstream(fact) for fact in facts.dependencies)])
+    upstream, other = max(
+        ((_refused_upstream(fact), fact) for fact in facts.dependencies),
+        key=lambda entry: entry[0],
+        default=(0.0, None),
+    )
     refusing = [route for route in facts.routes if _refused_on(route) > 0]
     worst = sorted(refusing, key=lambda route: -_refused_on(route) * (route.sample_size.now or 1.0))[:2]
     alone = clamp(facts.traffic.top_client_share.rise() / 0.4)
     return for_cause(
         "auth_break",
-        Sign(5.0 * max(_refused(facts), upstream), tuple(map(items.refusing, worst))),
+        Sign(
+            5.0 * max(_refused(facts), upstream),
+            (*((items.failing(other),) if other and upstream else ()), *map(items.refusing, worst)),
+        ),
         Sign(0.5 * clamp(len(told)), tuple(map(items.raised, told[:1]))),
         Sign(0.3 * clamp(len(refusing) - 1)),
-        Sign(-2.0 * alone),
+        Sign(-3.0 * alone),
         Sign(-1.0 * seen.scan),
         route=worst[0].route if worst else None,
+        dependency=other.label if other and upstream else None,
     )
 
 
@@ -98,7 +106,7 @@ def _bug(facts: Facts, seen: Signals) -> float:
 
 
 def _bare_errors(facts: Facts, seen: Signals) -> float:
-    """Points for 5xx without an exception: plain where outside calls are known to be well."""
+    """Points for 5xx without an exception: plain where exceptions and outside calls are known."""
     codes: dict[str, float] = {}
     for route in facts.routes:
         for code, count in route.status.items():
@@ -106,7 +114,8 @@ def _bare_errors(facts: Facts, seen: Signals) -> float:
     gateway = sum(codes.get(code, 0.0) for code in ("502", "503", "504", "507"))
     own = sum(count for code, count in codes.items() if code.startswith("5")) - gateway
     share = own / (own + gateway) if own + gateway else 0.5
-    return (3.6 if facts.dependencies else 2.2) * seen.errors * share
+    all_told = facts.dependencies and "exceptions" not in facts.missing
+    return (3.6 if all_told else 2.2) * seen.errors * share
 
 
 def _unexplained(facts: Facts, seen: Signals) -> float:
@@ -136,16 +145,24 @@ def _refused(facts: Facts) -> float:
     return max([0.0, *map(_refused_on, facts.routes)])
 
 
-def _refused_upstream(fact: object) -> float:
-    return 0.0
+def _refused_upstream(fact: DependencyFact) -> float:
+    """The outside service refuses our own credentials."""
+    found = families.failures(fact)
+    refused = found.get(families.REFUSED_CREDENTIALS, 0.0)
+    return signals.failing(fact) * refused / sum(found.values()) if refused else 0.0
 
 
 def _deploy(facts: Facts) -> MarkFact | None:
-    """The newest start of a version that differs from the one before it."""
+    """The first start of the newest version: its later restarts brought nothing new."""
     versions = [mark for mark in facts.marks if mark.version]
     if not versions:
         return None
-    return versions[0]
+    first = versions[0]
+    for mark in versions[1:]:
+        if mark.version != first.version:
+            break
+        first = mark
+    return first
 
 
 def _fit(facts: Facts) -> float:
@@ -157,6 +174,7 @@ def _fit(facts: Facts) -> float:
     deploy = _deploy(facts)
     if deploy is None:
         return 0.0
+    # Without another version before it, it may as well be a restart.
     known = 1.0 if any(mark.version not in ("", deploy.version) for mark in facts.marks) else 0.6
     onset, pause = _onset(facts)
     if onset is None:

@@ -1,7 +1,7 @@
 """Rules about who asks, and how much."""
 
 from alertengine.core.diagnosis import items
-from alertengine.core.diagnosis.facts import Facts
+from alertengine.core.diagnosis.facts import Facts, RouteFact
 from alertengine.core.diagnosis.model import EvidenceItem
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.signals import Signals
@@ -21,12 +21,15 @@ def traffic_surge(facts: Facts, seen: Signals) -> Case:
 
 def scanner_4xx(facts: Facts, seen: Signals) -> Case:
     """Necessary: requests to paths that do not exist. One busy client supports it; a botnet has many."""
-    not_found = _not_found_share(facts)
     concentrated = clamp(facts.traffic.top_client_share.rise() / 0.4)
     known = facts.traffic.unmatched.now is not None
+    not_found = 0.0 if known or facts.unmatched is None else _share_unmatched(facts, facts.unmatched)
+    said = (
+        items.refusing(facts.unmatched) if not_found and facts.unmatched else items.unmatched(facts.traffic)
+    )
     return for_cause(
         "scanner_4xx",
-        Sign(4.5 * max(seen.scan, 0.0 if known else 0.7 * not_found), (items.unmatched(facts.traffic),)),
+        Sign(4.5 * max(seen.scan, 0.8 * not_found), (said,)),
         Sign(0.8 * concentrated, (items.top_client(facts.traffic),)),
         Sign(0.3 * seen.refusals),
         Sign(-2.0 * seen.errors),
@@ -44,7 +47,7 @@ def no_traffic(facts: Facts, seen: Signals) -> Case:
             (items.traffic(facts.traffic), *map(items.alerted, told[:1])),
         ),
         Sign(-4.0 * max(stuck, seen.crowded if stuck else 0.0)),
-        Sign(-1.5 * seen.lag),
+        Sign(-1.5 * max(seen.lag, seen.errors, seen.refusals, seen.slowness)),
     )
 
 
@@ -56,7 +59,8 @@ def _requests(facts: Facts) -> EvidenceItem:
     )
 
 
-def _not_found_share(facts: Facts) -> float:
-    total = sum(sum(route.status.values()) for route in facts.routes)
-    missing = sum(route.status.get("404", 0.0) + route.status.get("405", 0.0) for route in facts.routes)
-    return clamp(2.5 * missing / total) if total >= 5 else 0.0
+def _share_unmatched(facts: Facts, unmatched: RouteFact) -> float:
+    """Where the traffic's own figures are missing: the unmatched requests among those of all routes."""
+    missing = unmatched.sample_size.now or 0.0
+    total = missing + sum(route.sample_size.now or 0.0 for route in facts.routes)
+    return clamp(2.5 * missing / total) if missing >= 5 else 0.0

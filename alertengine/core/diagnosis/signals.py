@@ -29,6 +29,7 @@ class Signals:
     errors: float
     refusals: float
     slowness: float
+    everywhere: float
 
 
 def measure(facts: Facts) -> Signals:
@@ -45,12 +46,13 @@ def measure(facts: Facts) -> Signals:
         errors=max([clamp((facts.error_rate or 0) / 0.1), *map(erring, facts.routes)]),
         refusals=max([clamp((facts.client_error_rate or 0) / 0.2), *map(refusing, facts.routes)]),
         slowness=max([0.0, *map(slow_route, facts.routes)]),
+        everywhere=everywhere(facts) if runtime.lag_p95_ms.now is None else 0.0,
     )
 
 
 def lag(runtime: RuntimeFact) -> float:
-    """A healthy loop is late by a few milliseconds; 40 more is plain for everybody waiting on it."""
-    typical = clamp((runtime.lag_p95_ms.rise(5) - 8) / 32)
+    """A healthy loop is late by a few milliseconds; 25 more is plain for everybody waiting on it."""
+    typical = clamp((runtime.lag_p95_ms.rise(5) - 5) / 20)
     # One long stall shows in the maximum alone, and so does one moment of a busy machine.
     return max(typical, 0.6 * clamp((runtime.lag_max_ms.rise(20) - 80) / 250))
 
@@ -95,7 +97,8 @@ def quiet(facts: Facts) -> float:
     reading = facts.traffic.rps
     if reading.now is None or reading.usual is None or reading.usual < 0.3:
         return 0.0
-    return clamp((0.5 - reading.now / reading.usual) / 0.4)
+    # A report that is asked for seconds after the stop still counts what came before it.
+    return clamp((0.75 - reading.now / reading.usual) / 0.45)
 
 
 def reliable(count: float | None, enough: float = 5) -> float:
@@ -126,13 +129,25 @@ def slow_calls(fact: DependencyFact) -> float:
     """The calls themselves are slow; time spent waiting for a connection is taken off."""
     if wait_included(fact):
         return 0.0
-    return slow(fact.p50_ms, fact.p95_ms, fact.count.now)
+    typical = _slower(fact.p50_ms) * reliable(fact.count.now)
+    # A few slow calls do not explain waiting that is many times longer than they take.
+    waited = fact.wait_p95_ms.rise()
+    part = clamp(3 * fact.p95_ms.rise() / waited) if waited > 20 else 1.0
+    return max(typical, part * slow(fact.p50_ms, fact.p95_ms, fact.count.now))
 
 
 def wait_included(fact: DependencyFact) -> bool:
     """Some applications time the waiting as part of the call: then the call is its wait and a usual call."""
     wait, whole = fact.wait_p95_ms.now or 0.0, fact.p95_ms.now or 0.0
     return wait > 20 and wait <= whole <= wait + 1.2 * (fact.p95_ms.usual or 0.1 * wait) + 2
+
+
+def everywhere(facts: Facts) -> float:
+    """Calls of unrelated kinds are slow together: sooner the process that calls than all of them."""
+    by_kind: dict[bool, float] = {}
+    for fact in facts.dependencies:
+        by_kind[fact.is_database] = max(by_kind.get(fact.is_database, 0.0), slow_calls(fact))
+    return min(by_kind.values()) if len(by_kind) == 2 else 0.0
 
 
 def waiting(fact: DependencyFact) -> float:
@@ -145,7 +160,7 @@ def failing(fact: DependencyFact) -> float:
     """Calls that fail beyond the usual share; a fifth of all is beyond doubt."""
     excess = fact.fail_rate.rise()
     failed = (fact.fail_rate.now or 0.0) * (fact.count.now or 0.0)
-    return clamp((excess - 0.01) / 0.2) * (clamp(failed / 4) if fact.count.now is not None else 1.0)
+    return clamp((excess - 0.01) / 0.2) * (clamp(failed / 3) if fact.count.now is not None else 1.0)
 
 
 def vanished(fact: DependencyFact, pace: float) -> float:

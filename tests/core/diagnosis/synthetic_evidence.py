@@ -99,7 +99,9 @@ def make_world(rng: random.Random) -> World:
     for name in rng.sample(NOUNS, rng.randint(3, 9)):
         used = rng.sample(deps, 1 if rng.random() < 0.7 else 2)
         method = rng.choice(("GET", "GET", "POST"))
-        routes.append(Route(f"{method} /{name}", rng.uniform(1, 5), rng.uniform(0.5, 40), used, rng.random() < 0.2))
+        routes.append(
+            Route(f"{method} /{name}", rng.uniform(1, 5), rng.uniform(0.5, 40), used, rng.random() < 0.2)
+        )
     for dep in deps:
         if not any(dep in route.deps for route in routes):
             rng.choice(routes).deps.append(dep)
@@ -197,7 +199,9 @@ def route_figures(tally: Tally, name: str) -> dict[str, Any]:
         "p50_ms": quantile([took for took, _ in requests], 0.5),
         "p95_ms": quantile([took for took, _ in requests], 0.95),
         "error_rate": round(sum(n for code, n in statuses.items() if code >= "500") / total, 4),
-        "client_error_rate": round(sum(n for code, n in statuses.items() if "400" <= code < "500") / total, 4),
+        "client_error_rate": round(
+            sum(n for code, n in statuses.items() if "400" <= code < "500") / total, 4
+        ),
         "status": {code: max(1, round(n * tally.scale)) for code, n in statuses.items()},
     }
 

@@ -7,7 +7,15 @@ from typing import Any
 from synthetic_evidence import Dep, Effect, Fault, World, make_world, report
 
 DATABASE_KINDS = ("db", "postgres", "mysql")
-BUGS = ("KeyError", "ValueError", "TypeError", "AttributeError", "ZeroDivisionError", "ValidationError", "InvoiceError")
+BUGS = (
+    "KeyError",
+    "ValueError",
+    "TypeError",
+    "AttributeError",
+    "ZeroDivisionError",
+    "ValidationError",
+    "InvoiceError",
+)
 
 
 def databases(world: World) -> list[Dep]:
@@ -40,7 +48,9 @@ def pool_exhaustion(world: World) -> Fault:
     return Fault(deps={dep.name: effect for dep in hit})
 
 
-def upstream(code: Callable[[random.Random], str], takes: Callable[[random.Random], float | None]) -> Callable[[World], Fault]:
+def upstream(
+    code: Callable[[random.Random], str], takes: Callable[[random.Random], float | None]
+) -> Callable[[World], Fault]:
     def make(world: World) -> Fault:
         rng = world.rng
         hit = some(rng, used_services(world))[:2]
@@ -51,11 +61,16 @@ def upstream(code: Callable[[random.Random], str], takes: Callable[[random.Rando
 
 
 upstream_5xx = upstream(lambda rng: rng.choice(("500", "502", "503")), lambda rng: rng.choice((None, 300.0)))
-upstream_timeout = upstream(lambda rng: rng.choice(("timeout", "ReadTimeout")), lambda rng: rng.uniform(800, 5000))
+upstream_timeout = upstream(
+    lambda rng: rng.choice(("timeout", "ReadTimeout")), lambda rng: rng.uniform(800, 5000)
+)
 upstream_throttle = upstream(lambda rng: "429", lambda rng: rng.uniform(2, 20))
-upstream_down = upstream(lambda rng: rng.choice(("connect", "ConnectError", "refused")), lambda rng: rng.uniform(0.5, 3))
+upstream_down = upstream(
+    lambda rng: rng.choice(("connect", "ConnectError", "refused")), lambda rng: rng.uniform(0.5, 3)
+)
 certificate_or_dns = upstream(
-    lambda rng: rng.choice(("SSLCertVerificationError", "gaierror", "tls", "dns")), lambda rng: rng.uniform(0.5, 9)
+    lambda rng: rng.choice(("SSLCertVerificationError", "gaierror", "tls", "dns")),
+    lambda rng: rng.uniform(0.5, 9),
 )
 
 
@@ -63,7 +78,9 @@ def exception(world: World, **given: Any) -> dict[str, Any]:
     row = {
         "fingerprint": "a1b2c3d4",
         "type": world.rng.choice(BUGS),
-        "message": world.rng.choice(("'total_cents'", "invalid literal for int(): 'N/A'", "division by zero", "")),
+        "message": world.rng.choice(
+            ("'total_cents'", "invalid literal for int(): 'N/A'", "division by zero", "")
+        ),
         "location": f"app/{world.rng.choice(('pricing', 'views', 'cart'))}.py:handle:{world.rng.randint(5, 400)}",
         "route": None,
         "count": 10,
@@ -96,7 +113,9 @@ def app_exception(world: World) -> Fault:
 
 def bad_deploy(world: World) -> Fault:
     fault = failing_code(world)
-    fault.marks = [{"kind": "startup", "version": "1.1.0", "age_s": round(world.faulty_s + world.rng.uniform(0, 2), 1)}]
+    fault.marks = [
+        {"kind": "startup", "version": "1.1.0", "age_s": round(world.faulty_s + world.rng.uniform(0, 2), 1)}
+    ]
     return fault
 
 
@@ -167,7 +186,9 @@ def distract(world: World, fault: Fault) -> None:
         age = world.faulty_s + rng.uniform(20, 900)
         fault.marks.append({"kind": "startup", "version": "1.0.9", "age_s": round(age, 1)})
     if rng.random() < 0.3:
-        known = exception(world, type="LegacyWarning", count=rng.randint(1, 3), new=False, first_seen_s_ago=3000.0)
+        known = exception(
+            world, type="LegacyWarning", count=rng.randint(1, 3), new=False, first_seen_s_ago=3000.0
+        )
         fault.exceptions.append(known)
     if fault.rate == 1.0 and rng.random() < 0.3:
         fault.rate = rng.uniform(0.7, 1.35)
@@ -178,7 +199,7 @@ def weaken(world: World, told: dict[str, Any], optional: tuple[str, ...]) -> Non
     rng, evidence = world.rng, told["evidence"]
     if rng.random() < 0.2:
         evidence.pop(rng.choice(optional), None)
-    if rng.random() < 0.1 and evidence["dependencies"] if "dependencies" in evidence else False:
+    if rng.random() < 0.1 and evidence.get("dependencies"):
         rng.choice(evidence["dependencies"])["usual"] = None
 
 

@@ -1,0 +1,72 @@
+"""How often the rules are right about made-up applications, and how often they are wrong rather than unsure."""
+
+from collections import Counter
+from functools import cache
+
+import pytest
+from synthetic_faults import MAKERS, scenario
+
+from alertengine.core.diagnosis.model import UNCLEAR, Finding
+from alertengine.core.diagnosis.rules import diagnose
+
+SEEDS = range(1000, 1024)
+NEEDED = {
+    "upstream_5xx": "dependencies",
+    "upstream_throttle": "dependencies",
+    "db_slow": "dependencies",
+    "pool_exhaustion": "dependencies",
+    "app_exception": "exceptions",
+    "disk_full": "exceptions",
+    "loop_block": "runtime",
+    "cpu_hog": "runtime",
+    "memory_leak": "runtime",
+}
+
+
+@cache
+def findings(cause: str) -> tuple[Finding, ...]:
+    return tuple(diagnose(scenario(cause, seed)) for seed in SEEDS)
+
+
+def graded(cause: str) -> Counter[str]:
+    marks: Counter[str] = Counter()
+    for finding in findings(cause):
+        marks["right"] += finding.cause == cause
+        marks["first three"] += cause == finding.cause or cause in dict(finding.alternatives)
+        marks["wrong"] += finding.cause not in (cause, UNCLEAR)
+    return marks
+
+
+def test_right_often_enough_and_seldom_wrong() -> None:
+    total = sum((graded(cause) for cause in MAKERS), Counter())
+    count = len(MAKERS) * len(SEEDS)
+    assert total["right"] / count >= 0.90, total
+    assert total["first three"] / count >= 0.98, total
+    assert total["wrong"] / count <= 0.03, total
+
+
+@pytest.mark.parametrize("cause", sorted(MAKERS))
+def test_no_cause_is_left_behind(cause: str) -> None:
+    marks = graded(cause)
+    assert marks["right"] / len(SEEDS) >= 0.8, marks
+
+
+def test_confidence_means_something() -> None:
+    sure = [
+        finding.cause == cause
+        for cause in MAKERS
+        for finding in findings(cause)
+        if finding.confidence >= 0.85
+    ]
+    assert len(sure) > 100
+    assert sum(sure) / len(sure) >= 0.95
+
+
+@pytest.mark.parametrize("cause", sorted(NEEDED))
+def test_without_the_part_that_matters_it_says_so_rather_than_guess(cause: str) -> None:
+    wrong = 0
+    for seed in SEEDS:
+        report = scenario(cause, seed)
+        report["evidence"].pop(NEEDED[cause], None)
+        wrong += diagnose(report).cause not in (cause, UNCLEAR)
+    assert wrong / len(SEEDS) <= 0.15
