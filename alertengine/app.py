@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from alertengine import config, registry
-from alertengine.channels.webhook import WebhookChannel
 from alertengine.clock import SystemClock
 from alertengine.config import Settings
-from alertengine.core.model import ActionSpec, Contact
+from alertengine.core.model import ActionSpec
 from alertengine.datadir import DataDir
 from alertengine.http import Http
 from alertengine.ledger.keys import open_signer
@@ -26,6 +25,7 @@ from alertengine.ledger.note import CheckpointSigner
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock
 from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
+from alertengine.tools import Tools
 
 _COMMON = {"kind", "description", "risk", "approvals", "secret"}
 
@@ -86,22 +86,28 @@ async def open_engine(
         client = http or Http()
         stack.push_async_callback(client.close)
         signs = signer(settings)
-        store = await registry.load(registry.STORES, "sqlite").open(settings.store_path, signs, signs.key.name)
+        store = await registry.load(registry.STORES, "sqlite").open(
+            settings.store_path, signs, signs.key.name
+        )
         stack.push_async_callback(store.close)
-        vault = Vault(secret)
+        tools = Tools(
+            http=client,
+            clock=clock,
+            vault=Vault(secret),
+            new_id=new_id,
+            webhook_secret=lambda tenant: derived_webhook_secret(secret, tenant),
+        )
         yield Engine(
             clock=clock,
             store=store,
-            source=registry.load(registry.SOURCES, "health")(
-                client, clock, vault, lambda: new_id("req"), settings.poll.timeout_s
-            ),
+            source=registry.load(registry.SOURCES, "health")(tools, settings.poll.timeout_s),
             diagnoser=registry.load(registry.DIAGNOSERS, settings.diagnosis.provider)(),
-            channels=_channels(settings, client, clock, secret),
-            actions=_actions(settings, client, clock, vault, secret),
+            channels=_channels(settings, tools),
+            actions=_actions(settings, tools),
             catalogue=catalogue(settings),
             policy=settings.policy.policy(),
             tokens=TokenSigner(secret, settings.base_url),
-            vault=vault,
+            vault=tools.vault,
             base_url=settings.base_url,
             boot=new_id("boot"),
             new_id=new_id,
@@ -114,45 +120,22 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
-def _channels(settings: Settings, http: Http, clock: Clock, secret: str) -> dict[str, Channel]:
-    built: dict[str, Channel] = {}
-    for name, section in settings.channels.items():
-        if section.kind == "webhook":
-            built[name] = WebhookChannel(
-                name, http, clock, section.url, _always(section.secret.get_secret_value())
-            )
-        else:
-            built[name] = registry.load(registry.CHANNELS, section.kind)(name)
+def _channels(settings: Settings, tools: Tools) -> dict[str, Channel]:
+    built: dict[str, Channel] = {
+        name: registry.load(registry.CHANNELS, section.kind)(name, section, tools)
+        for name, section in settings.channels.items()
+    }
     if not any(c.kind == "webhook" for c in built.values()):
-        # Contacts may bring a URL of their own; their messages are signed with a secret of their tenant.
-        built["webhook"] = WebhookChannel(
-            "webhook", http, clock, None, lambda contact: derived_webhook_secret(secret, contact.tenant_id)
-        )
+        built["webhook"] = registry.load(registry.CHANNELS, "webhook")("webhook", None, tools)
     return built
 
 
-def _always(secret: str) -> Any:
-    def secret_for(contact: Contact) -> str:
-        return secret
-
-    return secret_for
-
-
-def _actions(settings: Settings, http: Http, clock: Clock, vault: Vault, secret: str) -> dict[str, Action]:
-    configured = {
-        name: section.secret.get_secret_value()
-        for name, section in settings.actions.items()
-        if section.kind == "http" and section.secret is not None
-    }
-
-    def secret_for(tenant: str, action: str) -> str:
-        return configured.get(action) or derived_webhook_secret(secret, tenant)
-
-    return {
-        "command": registry.load(registry.ACTIONS, "command")(clock),
-        "http": registry.load(registry.ACTIONS, "http")(http, clock, secret_for),
-        "app": registry.load(registry.ACTIONS, "app")(http, clock, vault),
-    }
+def _actions(settings: Settings, tools: Tools) -> dict[str, Action]:
+    built: dict[str, Action] = {}
+    for kind in registry.ACTIONS:
+        configured = {name: section for name, section in settings.actions.items() if section.kind == kind}
+        built[kind] = registry.load(registry.ACTIONS, kind)(configured, tools)
+    return built
 
 
 def catalogue(settings: Settings) -> dict[str, ActionSpec]:

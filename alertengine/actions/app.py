@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,10 +11,10 @@ from alertengine.actions.http import parsed, request_body, unanswered
 from alertengine.core.diagnosis.redaction import redact
 from alertengine.core.model import ActionSpec, Risk
 from alertengine.errors import ConfigError, HttpError
-from alertengine.http import Http, Response
-from alertengine.ports import Clock, Outcome, Run
-from alertengine.signing import Vault, webhook_headers
-from alertengine.sources.health import recovery_url
+from alertengine.http import Response
+from alertengine.ports import Outcome, Run
+from alertengine.signing import webhook_headers
+from alertengine.tools import Tools
 
 PREVIEW_TIMEOUT_S = 10.0
 
@@ -42,10 +43,10 @@ description = "recycle the connection pool"
 class AppAction:
     kind = "app"
 
-    def __init__(self, http: Http, clock: Clock, vault: Vault) -> None:
-        self._http = http
-        self._clock = clock
-        self._vault = vault
+    def __init__(self, configured: Mapping[str, Config], tools: Tools) -> None:
+        self._http = tools.http
+        self._clock = tools.clock
+        self._vault = tools.vault
 
     def describe(self, spec: ActionSpec) -> str:
         return f"recovery {spec.params['name']} inside the app"
@@ -67,7 +68,7 @@ class AppAction:
 
     async def _post(self, spec: ActionSpec, run: Run, timeout_s: float, *, dry_run: bool) -> Response:
         name = spec.params["name"]
-        url = recovery_url(run.service, name, dry_run=dry_run)
+        url = run.service.recovery_url(name, dry_run=dry_run)
         message_id = f"{run.execution_id}-preview" if dry_run else run.execution_id
         body = request_body(name, run, dry_run=dry_run)
         now = self._clock.now()

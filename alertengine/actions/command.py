@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from alertengine.core.diagnosis.redaction import redact
 from alertengine.core.model import ActionSpec, Risk
-from alertengine.ports import Clock, Outcome, Run
+from alertengine.ports import Outcome, Run
+from alertengine.tools import Tools
 
 OUTPUT_LIMIT = 16 * 1024
 PREVIEW_TIMEOUT_S = 10.0
@@ -69,8 +70,8 @@ class Ran:
 class CommandAction:
     kind = "command"
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, configured: Mapping[str, Config], tools: Tools) -> None:
+        self._clock = tools.clock
 
     def describe(self, spec: ActionSpec) -> str:
         return shlex.join(spec.params["argv"])

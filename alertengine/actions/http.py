@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from alertengine.core.diagnosis.redaction import redact
 from alertengine.core.model import ActionSpec, Risk
 from alertengine.errors import HttpError
-from alertengine.http import Http, Response
-from alertengine.ports import Clock, Outcome, Run
+from alertengine.http import Response
+from alertengine.ports import Outcome, Run
 from alertengine.signing import webhook_headers
+from alertengine.tools import Tools
 
 PREVIEW_TIMEOUT_S = 10.0
 
@@ -44,14 +45,15 @@ description = "fail over to the second region"
 
 
 class HttpAction:
-    """`secret_for` gives the signing secret of (tenant, action)."""
+    """Signed with the configured secret, else with the tenant's own."""
 
     kind = "http"
 
-    def __init__(self, http: Http, clock: Clock, secret_for: Callable[[str, str], str]) -> None:
-        self._http = http
-        self._clock = clock
-        self._secret_for = secret_for
+    def __init__(self, configured: Mapping[str, Config], tools: Tools) -> None:
+        self._configured = configured
+        self._http = tools.http
+        self._clock = tools.clock
+        self._webhook_secret = tools.webhook_secret
 
     def describe(self, spec: ActionSpec) -> str:
         return f"POST {spec.params['url']}"
@@ -90,7 +92,8 @@ class HttpAction:
     ) -> Response:
         message_id = f"{run.execution_id}-preview" if dry_run else run.execution_id
         body = request_body(spec.name, run, dry_run=dry_run)
-        secret = self._secret_for(run.tenant_id, spec.name)
+        own = self._configured[spec.name].secret if spec.name in self._configured else None
+        secret = own.get_secret_value() if own else self._webhook_secret(run.tenant_id)
         headers = {
             "content-type": "application/json",
             "idempotency-key": message_id,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.ports import Receipt
+from alertengine.tools import Tools
 
 
 class Config(BaseModel):
@@ -29,7 +30,7 @@ kind = "console"
 class ConsoleChannel:
     kind = "console"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:

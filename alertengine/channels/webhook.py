@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -11,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, HttpError
-from alertengine.http import Http, Response
-from alertengine.ports import Clock, Receipt
+from alertengine.http import Response
+from alertengine.ports import Receipt
 from alertengine.signing import webhook_headers
+from alertengine.tools import Tools
 
 TIMEOUT_S = 10.0
 
@@ -40,26 +40,21 @@ secret = "whsec_..."          # or: secret_file = "/etc/alertengine/ops.secret"
 class WebhookChannel:
     kind = "webhook"
 
-    def __init__(
-        self, name: str, http: Http, clock: Clock, url: str | None, secret_for: Callable[[Contact], str]
-    ) -> None:
+    def __init__(self, name: str, config: Config | None, tools: Tools) -> None:
+        """Without `config`, each contact brings its URL, and the tenant's own secret signs."""
         self.name = name
-        self._http = http
-        self._clock = clock
-        self._url = url
-        self._secret_for = secret_for
+        self._config = config
+        self._http = tools.http
+        self._clock = tools.clock
+        self._webhook_secret = tools.webhook_secret
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
-        url = contact.address if contact.address.startswith(("http://", "https://")) else self._url
-        if url is None:
-            raise DeliveryError(
-                "this contact has no URL and no webhook channel is configured", permanent=True
-            )
+        url, secret = self._target(contact)
         body = json.dumps(message.to_json(), ensure_ascii=False).encode()
         stamp = int(self._clock.now().timestamp())
         headers = {
             "content-type": "application/json",
-            **webhook_headers(self._secret_for(contact), idempotency_key, stamp, body),
+            **webhook_headers(secret, idempotency_key, stamp, body),
         }
         try:
             answer = await self._http.fetch("POST", url, timeout_s=TIMEOUT_S, headers=headers, body=body)
@@ -67,6 +62,21 @@ class WebhookChannel:
             raise DeliveryError(str(error), permanent=error.kind == "blocked") from error
         _check(answer)
         return Receipt(provider_message_id=idempotency_key)
+
+    def _target(self, contact: Contact) -> tuple[str, str]:
+        """(URL, signing secret) for this contact."""
+        secret = (
+            self._config.secret.get_secret_value()
+            if self._config
+            else self._webhook_secret(contact.tenant_id)
+        )
+        if contact.address.startswith(("http://", "https://")):
+            return contact.address, secret
+        if self._config is None:
+            raise DeliveryError(
+                "this contact has no URL and no webhook channel is configured", permanent=True
+            )
+        return self._config.url, secret
 
 
 def _check(answer: Response) -> None:

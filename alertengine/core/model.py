@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 
 def rfc3339(at: datetime) -> str:
@@ -118,6 +119,12 @@ class Service:
     health_url: str
     sealed_secret: str | None = None
     actions: tuple[ActionSpec, ...] | None = None
+
+    def recovery_url(self, name: str | None = None, *, dry_run: bool = False) -> str:
+        """Where its SDK takes recoveries: beside its health path."""
+        parts = urlsplit(self.health_url)
+        path = parts.path.rstrip("/") + "/recovery" + (f"/{name}" if name else "")
+        return urlunsplit((parts.scheme, parts.netloc, path, "dry_run=1" if dry_run else "", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,9 +9,9 @@ from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Snapshot, read_report, text, unreachable
 from alertengine.errors import ConfigError, HttpError
-from alertengine.http import Http, Response
-from alertengine.ports import Clock
-from alertengine.signing import Vault, webhook_headers
+from alertengine.http import Response
+from alertengine.signing import webhook_headers
+from alertengine.tools import Tools
 
 _KINDS = {"blocked": "refused", "broken": "refused"}
 
@@ -20,13 +19,11 @@ _KINDS = {"blocked": "refused", "broken": "refused"}
 class HealthSource:
     """Polls `health_url`, signed with the service's secret where it has one."""
 
-    def __init__(
-        self, http: Http, clock: Clock, vault: Vault, new_id: Callable[[], str], timeout_s: float
-    ) -> None:
-        self._http = http
-        self._clock = clock
-        self._vault = vault
-        self._new_id = new_id
+    def __init__(self, tools: Tools, timeout_s: float) -> None:
+        self._http = tools.http
+        self._clock = tools.clock
+        self._vault = tools.vault
+        self._new_id = tools.new_id
         self._timeout_s = timeout_s
 
     async def poll(self, service: Service, evidence: bool) -> Snapshot:
@@ -50,7 +47,7 @@ class HealthSource:
         if service.sealed_secret is None:
             return ()
         try:
-            answer = await self._get(service, recovery_url(service))
+            answer = await self._get(service, service.recovery_url())
             listed: Any = answer.json() if answer.ok else {}
         except (HttpError, ValueError, RecursionError):
             return ()
@@ -64,15 +61,8 @@ class HealthSource:
                 secret = self._vault.open(service.sealed_secret)
             except ConfigError as error:
                 raise HttpError("blocked", str(error), sent=False) from error
-            headers |= webhook_headers(secret, self._new_id(), int(self._clock.now().timestamp()), b"")
+            headers |= webhook_headers(secret, self._new_id("req"), int(self._clock.now().timestamp()), b"")
         return await self._http.fetch("GET", url, timeout_s=self._timeout_s, headers=headers)
-
-
-def recovery_url(service: Service, name: str | None = None, *, dry_run: bool = False) -> str:
-    """Where the service's SDK takes recoveries: beside its health path."""
-    parts = urlsplit(service.health_url)
-    path = parts.path.rstrip("/") + "/recovery" + (f"/{name}" if name else "")
-    return urlunsplit((parts.scheme, parts.netloc, path, "dry_run=1" if dry_run else "", ""))
 
 
 def with_query(url: str, extra: str) -> str:
