@@ -139,13 +139,13 @@ def critical_report(**changes: Any) -> dict[str, Any]:
         "threshold": 0.05,
         "since": "2026-01-02T03:03:50Z",
     }
-    return healthy_report(
-        status="critical",
-        health_score={"score": 23.0, "status": "critical", "trend": "degrading"},
-        metrics={"overall_p95_ms": 2847.3, "error_rate": 0.61, "sample_size": 187},
-        alerts=[alert],
-        **changes,
-    )
+    critical: dict[str, Any] = {
+        "status": "critical",
+        "health_score": {"score": 23.0, "status": "critical", "trend": "degrading"},
+        "metrics": {"overall_p95_ms": 2847.3, "error_rate": 0.61, "sample_size": 187},
+        "alerts": [alert],
+    }
+    return healthy_report(**(critical | changes))
 
 
 RESTART_POOL = ActionSpec(

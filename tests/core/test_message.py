@@ -1,0 +1,108 @@
+"""What a person reads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from alertengine.core.events import EventType, NewEvent
+from alertengine.core.incident import fold
+from alertengine.core.message import Letter, Message, MessageKind, compose, may_ask
+from alertengine.testing import RESTART_POOL, START, TARIRO, detected, diagnosed, make_events, make_incident
+
+URL = "http://127.0.0.1:9000/action/recover?token=t"
+AUTHORIZED = NewEvent(
+    type=EventType.RECOVERY_AUTHORIZED,
+    actor=TARIRO,
+    data={"execution_id": "exe_1", "action": RESTART_POOL.to_json(), "round": 1},
+)
+ENDED = [
+    AUTHORIZED,
+    NewEvent(type=EventType.RECOVERY_STARTED, data={"execution_id": "exe_1", "boot": "b"}),
+    NewEvent(type=EventType.RECOVERY_SUCCEEDED, data={"execution_id": "exe_1", "detail": "done"}),
+    NewEvent(type=EventType.INCIDENT_RESOLVED, data={}),
+]
+
+
+def letter(**changes: object) -> Letter:
+    given: dict[str, object] = {
+        "recipient": "Tariro",
+        "now": START,
+        "queued_at": START,
+        "url": URL,
+        "valid_until": START + timedelta(minutes=5),
+        "anchor": "4711 CsUYapGGXX=",
+    }
+    return Letter(**(given | changes))  # type: ignore[arg-type]
+
+
+def alert() -> Message:
+    return compose(MessageKind.ALERT, make_incident(), letter())
+
+
+def test_an_alert_says_what_how_bad_why_what_next_and_where_in_this_order() -> None:
+    text = alert().text
+    parts = [
+        "payments: POST /pay is failing",
+        "61 % of requests to POST /pay fail (usual 0.2 %)",
+        "03:03 UTC",
+        "Likely: database connections are used up",
+        "92 % sure, rules",
+        "Proposed: restart-pool",
+        "recycle the connection pool",
+        URL,
+        "For Tariro, valid until 03:09:05 UTC",
+        "log 4711 CsUYapGGXX=",
+    ]
+    places = [text.find(part) for part in parts]
+
+    assert -1 not in places, dict(zip(parts, places, strict=True))
+    assert places == sorted(places)
+
+
+def test_what_is_not_known_is_said_as_not_known() -> None:
+    incident = fold(make_events(detected(), diagnosed(cause="unclear", summary="Nothing stands out.")))
+    assert "not clear yet" in compose(MessageKind.ALERT, incident, letter()).text
+
+
+def test_without_a_recovery_the_message_says_so_and_asks_nothing() -> None:
+    incident = fold(make_events(detected(), diagnosed(None)))
+
+    assert not may_ask(MessageKind.ALERT, incident)
+    assert "No recovery is configured" in compose(MessageKind.ALERT, incident, letter(url=None)).text
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_every_kind_has_words_and_a_footer(kind: MessageKind) -> None:
+    message = compose(kind, make_incident(*ENDED), letter())
+
+    assert message.title.strip()
+    assert "For Tariro" in message.footer
+    assert message.to_json()["type"] == f"incident.{kind}"
+    assert message.to_json()["text"] == message.text
+
+
+def test_the_json_has_what_the_contract_names() -> None:
+    assert alert().to_json().keys() >= {
+        *("type", "incident_id", "tenant_id", "service", "severity", "title", "text", "url"),
+    }
+
+
+def test_only_what_can_still_be_decided_asks() -> None:
+    assert may_ask(MessageKind.ALERT, make_incident())
+    assert not may_ask(MessageKind.ALERT, make_incident(*ENDED))
+    assert not may_ask(MessageKind.RECOVERED, make_incident())
+
+
+def test_a_test_is_marked_as_a_test() -> None:
+    incident = fold(make_events(detected(is_test=True), diagnosed()))
+    assert "TEST" in compose(MessageKind.ALERT, incident, letter()).title
+
+
+def test_a_late_message_tells_its_delay_and_how_it_is_now() -> None:
+    late = letter(now=START + timedelta(minutes=12), url=None)
+    message = compose(MessageKind.ALERT, make_incident(*ENDED), late)
+
+    assert "(delayed 12 min 0 s)" in message.title
+    assert "it is over" in message.text
