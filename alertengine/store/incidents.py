@@ -151,23 +151,22 @@ def _rows(rows: Sequence[Row]) -> list[IncidentRow]:
 
 _UPSERT = """
 INSERT INTO incident (tenant, id, service_id, service, stage, severity, title, opened_at, closed_at,
-                      is_test, slot, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      is_test, slot)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (tenant, id) DO UPDATE SET stage = excluded.stage, closed_at = excluded.closed_at,
-                      slot = excluded.slot, version = excluded.version
+                      slot = excluded.slot
 """
 
 
-def project(tx: Transaction, tenant: str, incident_id: str) -> None:
+def project(tx: Transaction, before: Incident | None, state: Incident) -> None:
     """Bring the look-up row up to the events. Raises `SlotTaken` where the service has an open incident."""
-    state = tx.fetch(incident(tenant, incident_id))
-    if state is None:
-        raise ValueError(f"{incident_id} has no events")
-    if state.holds_slot and tx.fetch(slot(tenant, state.service_id)) not in (None, incident_id):
+    if before is not None and _moving(before) == _moving(state):
+        return
+    if state.holds_slot and tx.fetch(slot(state.tenant_id, state.service_id)) not in (None, state.id):
         raise SlotTaken
     tx.execute(
         _UPSERT,
-        tenant,
+        state.tenant_id,
         state.id,
         state.service_id,
         state.service,
@@ -178,5 +177,9 @@ def project(tx: Transaction, tenant: str, incident_id: str) -> None:
         rfc3339(state.closed_at) if state.closed_at else None,
         int(state.is_test),
         1 if state.holds_slot else None,
-        state.version,
     )
+
+
+def _moving(state: Incident) -> tuple[object, ...]:
+    """What of the row can change."""
+    return state.stage, state.closed_at, state.holds_slot

@@ -7,16 +7,18 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from alertengine.core.events import Event, NewEvent, SystemEventType, event_type
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
-from alertengine.core.model import Actor, canonical, parse_time, rfc3339
-from alertengine.errors import Stale
+from alertengine.core.model import Actor, parse_time, rfc3339
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT, MILESTONE, MILESTONE_EVERY
 from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
 
 BODY_LIMIT = 64 * 1024
+
+NodeRow = tuple[str, int, int, bytes]
 
 _INSERT_EVENT = "INSERT INTO event (tree, idx, incident, seq, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_NODE = "INSERT INTO node (tree, level, idx, hash) VALUES (?, ?, ?, ?)"
@@ -28,25 +30,31 @@ _HEAD = (
 _LAST = "SELECT seq, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq DESC LIMIT 1"
 
 
-def encode_body(tenant: str, incident: str, seq: int, at: datetime, event: NewEvent, prev_hash: str) -> bytes:
-    """The exact bytes that are hashed and kept. The salt keeps a leaf's hash from betraying a pruned body."""
-    body = canonical(
-        {
-            "v": 1,
-            "salt": secrets.token_urlsafe(16),
-            "tenant_id": tenant,
-            "incident_id": incident,
-            "seq": seq,
-            "at": rfc3339(at),
-            "type": str(event.type),
-            "actor": event.actor.to_json(),
-            "data": dict(event.data),
-            "prev_hash": prev_hash,
-        }
-    )
+_dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def encode_body(
+    tenant: str, incident: str, seq: int, at: str, event: NewEvent, prev_hash: str
+) -> tuple[bytes, str]:
+    """The exact bytes that are hashed and kept, and the text of `data` in them.
+
+    Written out here because the keys stand in the order of canonical JSON anyway, and this is the hot path.
+    The salt keeps a leaf's hash from betraying a pruned body.
+    """
+    data = _dumps(dict(event.data))
+    body = (
+        f'{{"actor":{_actor(event.actor)},"at":"{at}","data":{data},"incident_id":{_dumps(incident)},'
+        f'"prev_hash":"{prev_hash}","salt":"{secrets.token_urlsafe(16)}","seq":{seq},'
+        f'"tenant_id":{_dumps(tenant)},"type":"{event.type}","v":1}}'
+    ).encode()
     if len(body) > BODY_LIMIT:
         raise ValueError(f"an event of {len(body)} bytes; at most {BODY_LIMIT} are kept")
-    return body
+    return body, data
+
+
+@lru_cache(maxsize=256)
+def _actor(actor: Actor) -> str:
+    return _dumps(actor.to_json())
 
 
 def decode_event(body: bytes, leaf: bytes) -> Event:
@@ -74,6 +82,8 @@ class Ledger:
         self._kept: dict[str, Frontier] = {}
         self._open: dict[str, Frontier] = {}
         self._unsigned: dict[str, Frontier] = {}
+        self._open_nodes: list[NodeRow] = []
+        self._unwritten_nodes: list[NodeRow] = []
 
     def last(self, tree: str, incident: str) -> tuple[int, str]:
         """The number and the hash of the incident's last event."""
@@ -81,19 +91,31 @@ class Ledger:
         return (row[0], row[1].hex()) if row else (0, "")
 
     def append(
-        self, tree: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
+        self, tree: str, incident: str, events: Sequence[NewEvent], last: tuple[int, str], at: datetime
     ) -> list[Event]:
-        seq, prev = self.last(tree, incident)
-        if seq != expected:
-            raise Stale(f"{incident} is at event {seq}, not {expected}. Read it again and decide again.")
+        """Add `events` after the incident's `last` one, as `last` gave it."""
+        seq, prev = last
         self._announce(tree, at)
+        written = rfc3339(at)
         appended = []
         for event in events:
             seq += 1
-            body = encode_body(tree, incident, seq, at, event, prev)
-            leaf = self._add(tree, incident, seq, event, body)
-            appended.append(decode_event(body, leaf))
-            prev = leaf.hex()
+            body, data = encode_body(tree, incident, seq, written, event, prev)
+            hashed = self._add(tree, incident, seq, event, body).hex()
+            appended.append(
+                Event(
+                    tenant_id=tree,
+                    incident_id=incident,
+                    seq=seq,
+                    at=at,
+                    type=event.type,
+                    actor=event.actor,
+                    data=json.loads(data),  # as everybody will read it, not as the caller happened to hold it
+                    hash=hashed,
+                    prev_hash=prev,
+                )
+            )
+            prev = hashed
         return appended
 
     def _announce(self, tree: str, at: datetime) -> None:
@@ -101,15 +123,15 @@ class Ledger:
         if self._frontier(tree).size or tree == SYSTEM_TREE:
             return
         opened = NewEvent(type=SystemEventType.TREE_OPENED, data={"tree": tree})
-        self.append(SYSTEM_TREE, LEDGER_INCIDENT, [opened], self.last(SYSTEM_TREE, LEDGER_INCIDENT)[0], at)
+        self.append(SYSTEM_TREE, LEDGER_INCIDENT, [opened], self.last(SYSTEM_TREE, LEDGER_INCIDENT), at)
 
     def _add(self, tree: str, incident: str, seq: int, event: NewEvent, body: bytes) -> bytes:
         frontier = self._frontier(tree)
         leaf = leaf_hash(body)
         self._db.execute(_INSERT_EVENT, (tree, frontier.size, incident, seq, str(event.type), body, leaf))
-        above = [(tree, level, idx, hashed) for level, idx, hashed in frontier.append(leaf) if level]
-        if above:
-            self._db.executemany(_INSERT_NODE, above)
+        self._open_nodes += [
+            (tree, level, idx, hashed) for level, idx, hashed in frontier.append(leaf) if level
+        ]
         if frontier.size % MILESTONE_EVERY == 0:
             self._db.execute(_MILESTONE, (tree, frontier.size, self._sign(tree, frontier, MILESTONE)))
         return leaf
@@ -139,14 +161,17 @@ class Ledger:
     def keep(self) -> None:
         """The transaction's appends stand, as far as the batch does."""
         self._unsigned.update(self._open)
-        self._open.clear()
+        self._unwritten_nodes += self._open_nodes
+        self.drop()
 
     def drop(self) -> None:
         """The transaction's appends are gone."""
         self._open.clear()
+        self._open_nodes.clear()
 
     def sign(self) -> None:
-        """Write one signed checkpoint for each tree that grew in this batch."""
+        """Write the batch's nodes, and one signed checkpoint for each tree that grew in it."""
+        self._db.executemany(_INSERT_NODE, self._unwritten_nodes)
         for tree, frontier in self._unsigned.items():
             self._db.execute(_HEAD, (tree, frontier.size, self._sign(tree, frontier)))
 
@@ -155,8 +180,9 @@ class Ledger:
 
     def committed(self) -> None:
         self._kept.update(self._unsigned)
-        self._unsigned.clear()
+        self.rolled_back()
 
     def rolled_back(self) -> None:
-        self._open.clear()
+        self.drop()
         self._unsigned.clear()
+        self._unwritten_nodes.clear()

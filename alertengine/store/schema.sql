@@ -104,7 +104,6 @@ CREATE TABLE incident (
     closed_at  TEXT,
     is_test    INTEGER NOT NULL,
     slot       INTEGER CHECK (slot = 1),
-    version    INTEGER NOT NULL,
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX incident_id ON incident (id);

@@ -14,12 +14,13 @@ import aiosqlite
 
 from alertengine.core.events import Event, NewEvent
 from alertengine.core.model import parse_time
-from alertengine.errors import SchemaTooNew, StoreDamaged, StoreUnavailable
+from alertengine.errors import SchemaTooNew, Stale, StoreDamaged, StoreUnavailable
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT
 from alertengine.store.base import Query
 from alertengine.store.incidents import project
 from alertengine.store.log import SYSTEM_TREE, Ledger
+from alertengine.store.states import States, advance
 from alertengine.store.writer import Writer
 
 SCHEMA_VERSION = 1
@@ -33,6 +34,7 @@ class SqliteTransaction:
     def __init__(self, db: sqlite3.Connection, ledger: Ledger) -> None:
         self.db = db
         self._ledger = ledger
+        self._states = States(db)
         self._latest = _latest(db)
 
     def now(self, wall: datetime) -> datetime:
@@ -48,9 +50,16 @@ class SqliteTransaction:
         self, tenant: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
     ) -> list[Event]:
         at = self.now(at)
-        appended = self._ledger.append(tenant, incident, events, expected, at)
-        if tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT:
-            project(self, tenant, incident)
+        folds = tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT
+        known = self._states.get(tenant, incident) if folds else None
+        last = (known.state.version, known.last_hash) if known else self._ledger.last(tenant, incident)
+        if last[0] != expected:
+            raise Stale(f"{incident} is at event {last[0]}, not {expected}. Read it again and decide again.")
+        appended = self._ledger.append(tenant, incident, events, last, at)
+        after = advance(known, appended) if folds else None
+        if after is not None:
+            project(self, known.state if known else None, after.state)
+            self._states.put(after)
         self._latest = at
         return appended
 
@@ -59,15 +68,18 @@ class SqliteTransaction:
 
     def drop(self) -> None:
         self._ledger.drop()
+        self._states.forget()
 
     def before_commit(self) -> None:
         self._ledger.sign()
 
     def committed(self) -> None:
         self._ledger.committed()
+        self._states.committed()
 
     def rolled_back(self) -> None:
         self._ledger.rolled_back()
+        self._states.forget()
 
 
 class SqliteStore:
