@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import NamedTuple
 
 from .cells import Cell
@@ -12,6 +13,7 @@ from .shares import CRAWL, ERRORS, REFUSED, SHARES, SLOW, Share, Terms
 
 DOUBT = 0.3 * THRESHOLD
 COLD_S = 30.0  # after a start, slowness is not held against a service
+MISSED = 7.0  # nats for successes having fallen to a quarter, before refusals are an alarm
 LATENCY = (SLOW, CRAWL)
 Key = tuple[str, str | None]
 
@@ -52,11 +54,12 @@ class Judge:
     def step(self, now: float, tallies: list[Tally]) -> None:
         """Weigh one second of all routes that had any request."""
         matched = sum(one.n for one in tallies if one.cell.matched)
+        accepted = sum(one.n - one.refused for one in tallies if one.cell.matched)
         self._quiet = 0.0 if matched else self._quiet + 1.0
         for share in SHARES:
             if share not in LATENCY or now >= self._warm:
                 self._share(now, share, [one for one in tallies if share in one.cell.terms])
-        self.flow.step(now, matched)
+        self.flow.step(now, accepted)
         for key in [key for key, finding in self.findings.items() if finding.over(now)]:
             del self.findings[key]
             self._banks[key].reset()
@@ -109,12 +112,16 @@ class Judge:
             return not self._cold(now, bank)
         if share is REFUSED and label is not None:
             expected = self._paces.get(label, 0.0) * (now - bank.began)
-            return expected >= 3 and self._fine[label] <= 0.35 * expected
+            return 0.6 * expected - self._fine[label] * log(4) >= MISSED
         return True
 
     def _cold(self, now: float, bank: Bank) -> bool:
-        """Whether slowness began with a start and may still pass."""
-        return now < self._mark + COLD_S and self._mark - 1 <= bank.began < self._mark + 3
+        """Whether slowness began with a start; if it is to last it must show again after that."""
+        if not self._mark - 1 <= bank.began < self._mark + 6:
+            return False
+        if now >= self._mark + COLD_S:
+            bank.reset()
+        return True
 
     def suspicion(self, alert: str) -> float:
         """0 to 1: how near the strongest test behind a type of alert is to its threshold."""

@@ -7,7 +7,9 @@ from math import log
 
 from .cusum import CLIP
 
-CALM = 4.0  # nats for the usual share that end an alarm
+CALM = 9.0  # nats for the usual share that end an alarm at once
+LASTING = 4.0  # nats that end it where they last for two minutes
+LASTING_S = 120.0
 LEAST_S = 10.0
 FORGOTTEN_S = 420.0  # without any request there is nothing left to be alarmed about
 
@@ -27,6 +29,7 @@ class Finding:
     worst: float = 0.0
     calm: float = 0.0
     touched: float = 0.0
+    uneasy: float = 0.0  # when last there was too little to call it over
 
     def take(self, now: float, hits: float, n: float) -> None:
         """Weigh one second of requests for and against the fault being over."""
@@ -36,7 +39,9 @@ class Finding:
         self.worst = max(self.worst, min(self.share, 0.9))
         bad = max(self.level, 0.9 * self.worst)
         step = hits * log(self.usual / bad) + (n - hits) * log((1 - self.usual) / (1 - bad))
-        self.calm = max(0.0, self.calm + min(CLIP, step))
+        self.calm = max(0.0, min(CALM, self.calm + min(CLIP, step)))
+        if self.calm < LASTING:
+            self.uneasy = now
 
     @property
     def share(self) -> float:
@@ -44,4 +49,7 @@ class Finding:
         return min(1.0, self.hits / self.seen) if self.seen else 0.0
 
     def over(self, now: float) -> bool:
-        return (self.calm >= CALM and now - self.opened >= LEAST_S) or now - self.touched > FORGOTTEN_S
+        if now - self.touched > FORGOTTEN_S:
+            return True
+        calm = self.calm >= CALM or now - self.uneasy > LASTING_S
+        return calm and now - self.opened >= LEAST_S

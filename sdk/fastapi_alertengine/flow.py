@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from math import ceil, log
 
 from .cusum import CAP, CLIP, FIRES, THRESHOLD
@@ -13,6 +14,7 @@ BINS = 720  # half a day
 LOOK = 30  # bins that make the recent past
 LEAST = 10  # of them before anything is said
 FULL = 20.0  # requests a bin should hold, so that its count means something
+SPREAD_BINS = 180
 QUIET_S = 10.0
 GAPS_S = 2 * 3600.0
 DEEP = 0.2, 0.4  # of the lowest rate: the two alternatives under test
@@ -26,14 +28,17 @@ class Flow:
     def __init__(self) -> None:
         self.finding: Finding | None = None
         self._bins: deque[float] = deque(maxlen=BINS)
-        self._bin = 0.0
+        self._bin = self._ten = 0.0
         self._filled = 0
         self._low = 0.0
         self._values = [0.0, 0.0]
+        self._hush = 0.0
         self._began = 0.0
         self._quiet = 0.0
         self._gaps: deque[tuple[float, float]] = deque()
         self._seen = False
+        self._counts: deque[float] = deque(maxlen=SPREAD_BINS)  # of ten seconds each
+        self._spread = 1.0  # variance of those over their mean: 1 for calls that come independently
         self._recent = 0.0  # requests of about the last ten seconds
 
     def step(self, now: float, n: float) -> None:
@@ -54,7 +59,7 @@ class Flow:
 
     @property
     def value(self) -> float:
-        return max(self._values)
+        return max(*self._values, min(CAP, self._hush))
 
     @property
     def suspicion(self) -> float:
@@ -62,13 +67,14 @@ class Flow:
 
     def _weigh(self, now: float, n: float) -> None:
         if not self._low:
-            self._values = [0.0, 0.0]
+            self._values, self._hush = [0.0, 0.0], 0.0
             return
+        self._hush = (1 - DEEP[0]) * SHY[0] * self._low * self._quiet  # chance alone makes no silence
         if self.value <= 0:
             self._began = now - 1.0
         for i, (deep, shy) in enumerate(zip(DEEP, SHY, strict=True)):
             usual = shy * self._low
-            gain = (1 - deep) * usual - n * log(1 / deep)
+            gain = ((1 - deep) * usual - n * log(1 / deep)) / self._spread
             self._values[i] = max(0.0, min(CAP, self._values[i] + min(CLIP, gain)))
 
     def _silence(self, now: float, n: float) -> None:
@@ -91,12 +97,17 @@ class Flow:
 
     def _fill(self, n: float) -> None:
         self._bin += n
+        self._ten += n
         self._filled += 1
+        if self._filled % 10 == 0:
+            self._counts.append(self._ten)
+            self._ten = 0.0
         if self._filled >= BIN_S:
             self._bins.append(self._bin)
             self._bin, self._filled = 0.0, 0
         if self._filled == 0 and self.value < 0.3 * THRESHOLD:
             self._low = self._lowest()
+            self._spread = _spread(self._counts)
 
     def _lowest(self) -> float:
         """Requests a second that the recent past never went under; 0 if that cannot be said."""
@@ -121,8 +132,7 @@ class Flow:
         back = self._recent / 10 >= 0.5 * finding.usual and now - finding.opened >= 10
         if back or now - finding.opened > SETTLED_S:
             self.finding = None
-            self._values = [0.0, 0.0]
-            self._quiet = 0.0
+            self._values, self._hush, self._quiet = [0.0, 0.0], 0.0, 0.0
             if not back:
                 self._bins.clear()
                 self._low = 0.0
@@ -130,6 +140,13 @@ class Flow:
     def _measure(self, finding: Finding) -> None:
         finding.seen = 10 * finding.usual
         finding.hits = max(0.0, finding.seen - self._recent)
+
+
+def _spread(counts: Collection[float]) -> float:
+    mean = sum(counts) / max(1, len(counts))
+    if not mean:
+        return 1.0
+    return max(1.0, sum((count - mean) ** 2 for count in counts) / len(counts) / mean)
 
 
 def _fading(rates: list[float], share: float) -> bool:

@@ -10,6 +10,7 @@ from .window import SLICE_S, SLICES, Slice, Window
 
 EARLY = 100.0  # a route known less than this learns at once, not only from what is a minute old
 REWEIGH_S = 30.0
+PAUSE_S = 2
 TAINT = 3  # slices before an alarm that are not learnt from either
 
 
@@ -21,6 +22,8 @@ class Intake:
         self.total = Window()
         self._open: dict[Cell, list[float]] = {}
         self._number = 0
+        self._ended = 0  # requests ended in this second
+        self._held = 0
         self._tainted: set[int] = set()
         self._service = Memory(HALF_LIVES_S[0])
 
@@ -32,6 +35,7 @@ class Intake:
 
     def _collect(self, cell: Cell) -> None:
         log, codes = cell.take()
+        self._ended += len(log)
         cell.window.add(log, codes)
         self.total.add(log, codes)
         sums = self._open.setdefault(cell, [0.0] * 5)
@@ -47,8 +51,17 @@ class Intake:
                 sums[3 if code >= 500 else 4] += count
 
     def tallies(self) -> list[Tally]:
-        """The second that ends now."""
+        """The second that ends now; with it up to two before in which requests were late and none ended.
+
+        When the whole process pauses, all that was in flight is late at once: that is one event,
+        not one in every second of the pause.
+        """
         self.collect()
+        late = sum(sums[1] for sums in self._open.values())
+        if late and not self._ended and self._held < PAUSE_S:
+            self._held += 1
+            return []
+        self._held = self._ended = 0
         done, self._open = self._open, {}
         return [Tally(cell, *_fitting(sums)) for cell, sums in done.items()]
 

@@ -11,8 +11,9 @@ from .usual import STEP, Memory, Usual
 
 KNOWN = 20.0  # requests before a route's durations mean anything
 ROUTE_PRIOR = 200.0  # requests that the service's own error rate counts for in a route's
-ERROR_PRIOR = 0.002, 200.0  # share and weight while nothing is known of the service
+ERROR_PRIOR = 0.005, 200.0  # share and weight while nothing is known of the service
 REFUSED_PRIOR = 0.03, 50.0
+LEAST_REFUSED = 0.03
 SLOW_PRIOR = 0.02, 50.0
 CRAWL_PRIOR = 0.004, 250.0
 
@@ -64,7 +65,7 @@ def limits(usual: Usual) -> Limits | None:
     if usual.weight < KNOWN:
         return None
     hours, day = usual.hours, usual.day
-    q95 = max(hours.quantile(0.95, 1.0), 0.8 * day.quantile(0.95, 1.0))
+    q95 = max(hours.quantile(0.95, 1.0), 0.8 * day.quantile(0.95, 1.0), 0.9 * usual.peak)
     slow = max(1.5 * q95, q95 + 0.030)
     crawl = max(4.0 * q95, 1.3 * hours.quantile(0.995), q95 + 0.150)
     return Limits(_edge(slow), _edge(max(crawl, 1.5 * slow)))
@@ -79,7 +80,7 @@ def terms(usual: Usual, bounds: Limits | None, service: Memory) -> dict[Share, T
     """What each share of a route is weighed against; `service` holds all routes together."""
     mean = _mixed(service.errors, service.weight, *ERROR_PRIOR)
     errors = max(_mixed(one.errors, one.weight, mean, ROUTE_PRIOR) for one in (usual.hours, usual.day))
-    refused = _mixed(usual.day.refused, usual.day.weight, *REFUSED_PRIOR)
+    refused = max(LEAST_REFUSED, _mixed(usual.day.refused, usual.day.weight, *REFUSED_PRIOR))
     told = {ERRORS: ERRORS.terms(errors), REFUSED: REFUSED.terms(refused)}
     if bounds is not None:
         told[SLOW] = SLOW.terms(_over(usual, bounds.slow, *SLOW_PRIOR))

@@ -18,6 +18,8 @@ HALF_LIVES_S = (90 * 60.0, 24 * 3600.0)
 STEP = 4  # fine buckets in a coarse one: 8 % wide, enough to tell slow from usual
 COUNT = buckets.COUNT // STEP + 1
 FORGET_EVERY_S = 60.0
+PEAK_HALF_LIFE_S = 3 * 24 * 3600.0
+PEAK_WEIGHT = 300.0
 
 
 class Memory:
@@ -63,11 +65,12 @@ class Memory:
 class Usual:
     """Both memories of one route."""
 
-    __slots__ = ("_since", "day", "hours")
+    __slots__ = ("_since", "day", "hours", "peak")
 
     def __init__(self) -> None:
         self.hours, self.day = (Memory(half_life) for half_life in HALF_LIVES_S)
         self._since: float | None = None
+        self.peak = 0.0  # the highest 95th percentile of about the last day, seconds
 
     def learn(self, now: float, counts: list[tuple[int, int]], codes: Mapping[int, int]) -> None:
         """Take in counts by fine bucket and status codes; `now` in seconds."""
@@ -83,6 +86,9 @@ class Usual:
         if now - self._since >= FORGET_EVERY_S:
             self.hours.forget(now - self._since)
             self.day.forget(now - self._since)
+            self.peak *= 0.5 ** ((now - self._since) / PEAK_HALF_LIFE_S)
+            if self.hours.weight >= PEAK_WEIGHT:
+                self.peak = max(self.peak, self.hours.quantile(0.95))
             self._since = now
 
     @property
@@ -91,11 +97,11 @@ class Usual:
 
 
 class Pace:
-    """Successful requests a second, over about the last quarter of an hour."""
+    """Successful requests a second, over about the last seven minutes."""
 
     __slots__ = ("_at", "_n", "_span")
 
-    HALF_LIFE_S = 600.0
+    HALF_LIFE_S = 300.0
 
     def __init__(self) -> None:
         self._at: float | None = None
