@@ -1,10 +1,12 @@
 """What a health address that cannot be read says about the service."""
 
+from dataclasses import replace
 from typing import Final
 
 from alertengine.core.diagnosis.model import (
     CAUSES,
     CERTIFICATE_OR_DNS,
+    EVIDENCE_LIMIT,
     EVIDENCE_TEXT_LIMIT,
     SERVICE_DOWN,
     SUMMARY_LIMIT,
@@ -51,6 +53,25 @@ def from_fetch_error(error: FetchError) -> Finding:
         route=None,
         dependency=None,
         check_first=check,
+    )
+
+
+SMOTHERING: Final = frozenset({"memory_leak", "cpu_hog", "loop_block", "pool_exhaustion", "traffic_surge"})
+"""Causes that keep a living process from answering."""
+
+
+def last_words(error: FetchError, before: Finding) -> Finding:
+    """A service that no longer answers in time, and whose last report told why."""
+    silent = from_fetch_error(error)
+    if error.kind != "timeout" or before.cause not in SMOTHERING:
+        return silent
+    sure = round(0.9 * before.confidence, 2)
+    return replace(
+        before,
+        confidence=sure,
+        summary=shorten(f"The service no longer answers. Its last report: {before.summary}", SUMMARY_LIMIT),
+        evidence=(*silent.evidence, *before.evidence)[:EVIDENCE_LIMIT],
+        alternatives=((SERVICE_DOWN, round(1 - sure, 2)),),
     )
 
 

@@ -15,7 +15,7 @@ from alertengine.core.diagnosis.model import (
     FetchError,
     Finding,
 )
-from alertengine.core.diagnosis.reachability import from_fetch_error
+from alertengine.core.diagnosis.reachability import from_fetch_error, last_words
 from alertengine.core.diagnosis.redaction import shorten
 from alertengine.core.diagnosis.weighing import Case, Verdict
 
@@ -41,10 +41,18 @@ RULES = (
 
 
 def diagnose(report: Mapping[str, object] | None, fetch_error: FetchError | None = None) -> Finding:
-    """The likeliest cause by rules alone. Never raises, whatever the report holds."""
-    if fetch_error is not None:
-        return from_fetch_error(fetch_error)
-    found = facts.read(report if isinstance(report, Mapping) else {})
+    """The likeliest cause by rules alone. Never raises, whatever the report holds.
+
+    With a `fetch_error`, `report` is the last one that could be read, if any.
+    """
+    known = report if isinstance(report, Mapping) else {}
+    if fetch_error is None:
+        return _by_report(known)
+    return last_words(fetch_error, _by_report(known)) if known else from_fetch_error(fetch_error)
+
+
+def _by_report(report: Mapping[str, object]) -> Finding:
+    found = facts.read(report)
     seen = signals.measure(found)
     cases = [*(rule(found, seen) for rule in RULES), *hints.without_evidence(found, seen)]
     verdict = weighing.weigh(_merged(cases), _completeness(found))

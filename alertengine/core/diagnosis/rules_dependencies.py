@@ -172,7 +172,7 @@ def _failing_calls(cause: str, family: str, fact: DependencyFact, facts: Facts, 
         Sign(0.8 * seen.refusals if family == families.THROTTLED else 0.0),
         Sign(0.3 * clamp(len(told)), tuple(map(items.raised, told[:1]))),
         # A process that runs late misses the answers that came in time.
-        Sign(-3.0 * seen.lag if family == families.TIMEOUT else 0.0),
+        Sign(-4.0 * seen.lag if family == families.TIMEOUT else 0.0),
         route=route.route if route else None,
         dependency=fact.label,
     )

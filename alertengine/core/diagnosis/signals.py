@@ -37,7 +37,7 @@ def measure(facts: Facts) -> Signals:
     return Signals(
         lag=lag(runtime),
         cpu=cpu(runtime, traffic),
-        leak=leak(runtime),
+        leak=leak(runtime, facts.window_s or 10.0),
         gc=clamp(runtime.gc_ms_per_s.rise() / 100),
         surge=surge(traffic),
         scan=scan(traffic),
@@ -70,9 +70,14 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     return clamp(excess / 0.12) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
 
 
-def leak(runtime: RuntimeFact) -> float:
+HELD_BY_A_REQUEST_MB = 0.05
+
+
+def leak(runtime: RuntimeFact, window_s: float) -> float:
     """Growth that goes on. Warming up takes a few tenths of a megabyte a second for a few seconds."""
-    slope = clamp((runtime.rss_slope_mb_s.rise() - 0.5) / 1.2)
+    # Requests that pile up hold memory too, and give it back.
+    piled_up = HELD_BY_A_REQUEST_MB * max(0.0, runtime.in_flight_max.rise()) / max(1.0, window_s)
+    slope = clamp((runtime.rss_slope_mb_s.rise() - piled_up - 0.5) / 1.2)
     grown = clamp((runtime.rss_mb.factor() - 1.15) / 0.5)
     return max(slope, 0.6 * grown) if slope or grown > 0.5 else 0.0
 
@@ -132,7 +137,7 @@ def slow_calls(fact: DependencyFact) -> float:
     typical = _slower(fact.p50_ms) * reliable(fact.count.now)
     # A few slow calls do not explain waiting that is many times longer than they take.
     waited = fact.wait_p95_ms.rise()
-    part = clamp(3 * fact.p95_ms.rise() / waited) if waited > 20 else 1.0
+    part = clamp(4 * fact.p95_ms.rise() / waited) if waited > 20 else 1.0
     return max(typical, part * slow(fact.p50_ms, fact.p95_ms, fact.count.now))
 
 

@@ -250,6 +250,16 @@ def test_a_report_in_the_other_wire_format() -> None:
     assert found.evidence
 
 
+def test_a_service_that_no_longer_answers_is_known_by_its_last_report() -> None:
+    waiting = told(dependencies=[dependency("db", "orders", wait_p95_ms=3400.0)])
+    silent = diagnose(waiting, FetchError(kind="timeout", detail="no answer in 3 s"))
+    assert silent.cause == "pool_exhaustion"
+    assert silent.confidence < diagnose(waiting).confidence
+    assert silent.summary.startswith("The service no longer answers.")
+    assert [item.id for item in silent.evidence][:2] == ["health-address", "dependency-1.wait"]
+    assert diagnose(waiting, FetchError(kind="refused")).cause == "service_down"
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "cause"),
     [
