@@ -15,7 +15,7 @@ def traffic_surge(facts: Facts, seen: Signals) -> Case:
         Sign(5.0 * seen.surge, (_requests(facts),)),
         Sign(0.5 * seen.crowded, (items.in_flight(facts.runtime),)),
         Sign(-2.0 * seen.scan),
-        Sign(-1.0 * seen.leak * seen.gc),
+        Sign(-1.0 * seen.leak),
     )
 
 
