@@ -40,7 +40,7 @@ class StoreUnavailable(AlertEngineError):
     status = 503
 
 
-class StoreDamaged(AlertEngineError):
+class StoreDamaged(StoreUnavailable):
     """The store does not verify. Nothing may run until an operator restores it: alertengine restore FILE."""
 
     code = "STORE_DAMAGED"

@@ -52,6 +52,9 @@ class Store(Protocol):
 
     async def fetch(self, query: Query[T]) -> T: ...
 
+    def seal(self, reason: str) -> None:
+        """Take no write any more: every `transact` raises `StoreDamaged` with this reason, until a restart."""
+
     async def probe(self) -> None:
         """Write something harmless, to see whether writing works again."""
 

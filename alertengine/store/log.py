@@ -12,6 +12,7 @@ from functools import lru_cache
 from alertengine.core.events import Event, NewEvent, SystemEventType, event_type
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.core.model import Actor, parse_time, rfc3339
+from alertengine.ledger.export import Nodes
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT, MILESTONE, MILESTONE_EVERY
 from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
@@ -80,6 +81,7 @@ class Ledger:
         self._signer = signer
         self._host = host
         self._kept: dict[str, Frontier] = {}
+        self._sizes: dict[str, int] = {}
         self._open: dict[str, Frontier] = {}
         self._unsigned: dict[str, Frontier] = {}
         self._open_nodes: list[NodeRow] = []
@@ -144,19 +146,12 @@ class Ledger:
 
     def _load(self, tree: str) -> Frontier:
         row = self._db.execute("SELECT size FROM tree WHERE tree = ?", (tree,)).fetchone()
+        self._sizes[tree] = row[0] if row else 0
         if row is None:
             self._db.execute("INSERT INTO tree (tree, size) VALUES (?, 0)", (tree,))
             return Frontier()
-        return Frontier(row[0], [self._node(tree, level, idx) for level, idx in peak_coordinates(row[0])])
-
-    def _node(self, tree: str, level: int, idx: int) -> bytes:
-        sql = (
-            "SELECT hash FROM node WHERE tree = ? AND level = ? AND idx = ?"
-            if level
-            else "SELECT hash FROM event WHERE tree = ? AND ? = 0 AND idx = ?"
-        )
-        found: bytes = self._db.execute(sql, (tree, level, idx)).fetchone()[0]
-        return found
+        nodes = Nodes(self._db, tree)
+        return Frontier(row[0], [nodes.get(*place) for place in peak_coordinates(row[0])])
 
     def keep(self) -> None:
         """The transaction's appends stand, as far as the batch does."""
@@ -178,9 +173,15 @@ class Ledger:
     def _sign(self, tree: str, frontier: Frontier, suffix: str = "") -> bytes:
         return self._signer.sign(f"{self._host}/log/{tree}{suffix}", frontier.size, frontier.root())
 
-    def committed(self) -> None:
-        self._kept.update(self._unsigned)
+    def committed(self) -> tuple[int, str, Frontier] | None:
+        """What the batch did: by how many events the store grew, and one of the trees as it is now."""
+        grown = None
+        for tree, frontier in self._unsigned.items():
+            more = frontier.size - self._sizes[tree] + (grown[0] if grown else 0)
+            self._kept[tree], self._sizes[tree] = frontier, frontier.size
+            grown = more, tree, frontier
         self.rolled_back()
+        return grown
 
     def rolled_back(self) -> None:
         self.drop()

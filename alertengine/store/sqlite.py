@@ -15,8 +15,10 @@ import aiosqlite
 from alertengine.core.events import Event, NewEvent
 from alertengine.core.model import parse_time
 from alertengine.errors import SchemaTooNew, Stale, StoreDamaged, StoreUnavailable
+from alertengine.ledger.mark import Mark, Seen
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT
+from alertengine.store import life
 from alertengine.store.base import Query
 from alertengine.store.incidents import project
 from alertengine.store.log import SYSTEM_TREE, Ledger
@@ -31,11 +33,14 @@ T = TypeVar("T")
 class SqliteTransaction:
     """The writer's connection with everything that happens on it."""
 
-    def __init__(self, db: sqlite3.Connection, ledger: Ledger) -> None:
+    def __init__(self, db: sqlite3.Connection, ledger: Ledger, mark: Mark | None = None) -> None:
         self.db = db
         self._ledger = ledger
         self._states = States(db)
         self._latest = _latest(db)
+        self._mark = mark
+        self._total = life.total_events(db)
+        self._incarnation = life.incarnation(db)
 
     def now(self, wall: datetime) -> datetime:
         return wall if self._latest is None else max(wall, self._latest)
@@ -50,6 +55,8 @@ class SqliteTransaction:
         self, tenant: str, incident: str, events: Sequence[NewEvent], expected: int, at: datetime
     ) -> list[Event]:
         at = self.now(at)
+        if self._incarnation is None:
+            self.begin_life("the first event", at)
         folds = tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT
         known = self._states.get(tenant, incident) if folds else None
         last = (known.state.version, known.last_hash) if known else self._ledger.last(tenant, incident)
@@ -63,55 +70,84 @@ class SqliteTransaction:
         self._latest = at
         return appended
 
+    def begin_life(self, reason: str, at: datetime) -> None:
+        """From here on the store is another one than any copy of it."""
+        self._incarnation, begun = life.begin(self.db, reason)
+        last = self._ledger.last(SYSTEM_TREE, LEDGER_INCIDENT)
+        self._ledger.append(SYSTEM_TREE, LEDGER_INCIDENT, [begun], last, self.now(at))
+
     def keep(self) -> None:
         self._ledger.keep()
 
     def drop(self) -> None:
         self._ledger.drop()
-        self._states.forget()
+        self._forget()
 
     def before_commit(self) -> None:
         self._ledger.sign()
 
     def committed(self) -> None:
-        self._ledger.committed()
+        grown = self._ledger.committed()
         self._states.committed()
+        if grown is None:
+            return
+        more, tree, frontier = grown
+        self._total += more
+        if self._mark and self._incarnation:
+            self._mark.write(Seen(self._incarnation, self._total, tree, frontier.size, frontier.root()))
 
     def rolled_back(self) -> None:
         self._ledger.rolled_back()
+        self._forget()
+
+    def _forget(self) -> None:
         self._states.forget()
+        self._incarnation = self._incarnation and life.incarnation(self.db)
 
 
 class SqliteStore:
-    def __init__(self, path: Path, writer: Writer, reader: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, writer: Writer, reader: aiosqlite.Connection, mark: Mark) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
-        self.trouble: str | None = None
+        self._mark = mark
+        self._failed: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        return self._writer.sealed or self._failed
+
+    def seal(self, reason: str) -> None:
+        self._writer.sealed = reason
 
     @classmethod
     async def open(cls, path: Path, signer: CheckpointSigner, host: str) -> SqliteStore:
         """Open or create the file. Raises `SchemaTooNew`, `StoreDamaged` or `StoreUnavailable`."""
 
+        mark = Mark(path.with_suffix(".mark"))
+
         def open_unit() -> SqliteTransaction:
             db = connect(path)
-            return SqliteTransaction(db, Ledger(db, signer, host))
+            fault = life.fault(db, mark)
+            if fault:
+                writer.sealed = f"{path}: {fault}. If that is meant: alertengine ledger accept --reason WHY"
+            return SqliteTransaction(db, Ledger(db, signer, host), mark)
 
         writer = Writer(open_unit)
         await writer.start()
         reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-        return cls(path, writer, reader)
+        return cls(path, writer, reader, mark)
 
     async def transact(self, work: Callable[[SqliteTransaction], T]) -> T:
         try:
             result: T = await self._writer.submit(work)
         except StoreUnavailable as error:
-            self.trouble = str(error)
+            self._failed = str(error)
             raise
         except Exception:
-            self.trouble = None  # the work was refused, the store is well
+            self._failed = None  # the work was refused, the store is well
             raise
-        self.trouble = None
+        self._failed = None
         return result
 
     async def probe(self) -> None:
@@ -128,6 +164,7 @@ class SqliteStore:
     async def close(self) -> None:
         await self._reader.close()
         await self._writer.stop()
+        self._mark.close()
 
 
 def connect(path: Path) -> sqlite3.Connection:

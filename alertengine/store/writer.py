@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from alertengine.errors import StoreUnavailable
+from alertengine.errors import StoreDamaged, StoreUnavailable
 
 BATCH_LIMIT = 256
 
@@ -29,7 +29,7 @@ class Unit(Protocol):
     def keep(self) -> None: ...
     def drop(self) -> None: ...
     def before_commit(self) -> None: ...
-    def committed(self) -> None: ...
+    def committed(self) -> object: ...
     def rolled_back(self) -> None: ...
 
 
@@ -70,6 +70,8 @@ class Writer:
 
     def __init__(self, open_unit: Callable[[], Unit]) -> None:
         self._open_unit = open_unit
+        self.sealed: str | None = None
+        """Why nothing may be written any more, whatever is submitted."""
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -123,6 +125,10 @@ class Writer:
 
     def _commit(self, unit: Unit, batch: list[Piece]) -> None:
         db = unit.db
+        if self.sealed:
+            for piece in batch:
+                piece.error = StoreDamaged(self.sealed)
+            return
         try:
             db.execute("BEGIN IMMEDIATE")
             for piece in batch:
@@ -134,6 +140,10 @@ class Writer:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             unit.rolled_back()
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+                # After a failed fsync the system may call pages clean that never reached the disk, so that
+                # the next one would succeed and mean nothing.
+                self.sealed = f"The disk failed under the store ({error}). Check it, then start again."
             for piece in batch:
                 piece.error = piece.error or unavailable(error)
 
@@ -147,8 +157,8 @@ def _do(unit: Unit, piece: Piece) -> None:
         raise  # the disk or the file: nothing of the batch can be kept
     except Exception as error:
         piece.error = error
-        unit.drop()
         db.execute("ROLLBACK TO piece")
+        unit.drop()
     else:
         unit.keep()
     db.execute("RELEASE piece")

@@ -1,0 +1,63 @@
+"""Which life of the store this is, and whether it is the one that was left: the guard against old copies."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+
+from alertengine.core.events import NewEvent, SystemEventType
+from alertengine.core.merkle import Frontier, peak_coordinates
+from alertengine.ledger.export import Nodes
+from alertengine.ledger.mark import Mark, Seen
+
+_READ = "SELECT value FROM meta WHERE name = 'incarnation'"
+_WRITE = "INSERT INTO meta (name, value) VALUES ('incarnation', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+
+
+def incarnation(db: sqlite3.Connection) -> str | None:
+    row = db.execute(_READ).fetchone()
+    return row[0] if row else None
+
+
+def begin(db: sqlite3.Connection, reason: str) -> tuple[str, NewEvent]:
+    """Give the store a new life inside an open transaction; answer its name and the event that says so.
+
+    Links that were offered in the life before are used up: whether one of them was spent after the copy was
+    made is not known any more, so none may authorize anything.
+    """
+    before = incarnation(db)
+    fresh = secrets.token_hex(16)
+    db.execute(_WRITE, (fresh,))
+    voided = db.execute("UPDATE link SET used_at = expires_at WHERE used_at IS NULL").rowcount
+    kind = SystemEventType.STORE_CREATED if before is None else SystemEventType.STORE_RESTORED
+    data = {"incarnation": fresh, "before": before, "reason": reason, "links_voided": voided}
+    return fresh, NewEvent(type=kind, data=data)
+
+
+def fault(db: sqlite3.Connection, mark: Mark) -> str | None:
+    """Why this file is not the store that was left here, or None."""
+    seen = mark.read()
+    if seen is None:
+        return None
+    if incarnation(db) != seen.incarnation:
+        return "this is another copy of the store than the one that was used here last"
+    total = total_events(db)
+    if total < seen.total:
+        return f"the store has {total} events, but {seen.total} were acknowledged: an older copy was put back"
+    row = db.execute("SELECT size FROM tree WHERE tree = ?", (seen.tree,)).fetchone()
+    size = row[0] if row else 0
+    if size < seen.size:
+        return f"the log of {seen.tree} has {size} entries, but {seen.size} were acknowledged"
+    if _root(db, seen) != seen.root:
+        return f"the first {seen.size} entries of the log of {seen.tree} are not those that were acknowledged"
+    return None
+
+
+def total_events(db: sqlite3.Connection) -> int:
+    total: int = db.execute("SELECT coalesce(sum(size), 0) FROM tree").fetchone()[0]
+    return total
+
+
+def _root(db: sqlite3.Connection, seen: Seen) -> bytes:
+    nodes = Nodes(db, seen.tree)
+    return Frontier(seen.size, [nodes.get(*place) for place in peak_coordinates(seen.size)]).root()
