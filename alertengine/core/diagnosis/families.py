@@ -62,6 +62,10 @@ _GENERAL: Final = re.compile(
     r"oserror|ioerror|^exception$|operationalerror|interfaceerror|runtimeerror|httperror", re.IGNORECASE
 )
 
+_STATUS_TYPE: Final = re.compile(r"http|status|response|api|request", re.IGNORECASE)
+_STATUS: Final = re.compile(r"\b(?:429|401|403|5\d\d)\b")
+"""An answer that a client library turned into an exception, such as HTTPStatusError."""
+
 _BY_ERRNO: Final = {
     28: DISK, 122: DISK, 12: MEMORY, 111: UNREACHABLE, 61: UNREACHABLE, 104: UNREACHABLE, 101: UNREACHABLE,
     113: UNREACHABLE, 32: UNREACHABLE, 110: TIMEOUT, -2: NAME_OR_CERTIFICATE, -3: NAME_OR_CERTIFICATE,
@@ -79,6 +83,8 @@ def of_exception(fact: ExceptionFact) -> str:
     if fact.errno in _BY_ERRNO:
         return _BY_ERRNO[fact.errno]
     by_type, by_message = of_code(fact.type), of_code(fact.message)
+    if by_type == OTHER and _STATUS_TYPE.search(fact.type) and (status := _STATUS.search(fact.message)):
+        return of_code(status.group())
     if by_type == OTHER:
         return by_message if _is_general(fact.type) else OTHER
     # A time-out may be the pool's, a failure to connect the name's: the message knows.

@@ -9,8 +9,10 @@ from alertengine.core.diagnosis.rules_dependencies import worst_route
 from alertengine.core.diagnosis.signals import Signals
 from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
 
-SETTLING_S = 3.0
-"""A version takes this long to be reached by its first requests."""
+SETTLING_S = 1.5
+"""A version that takes over in a running process is reached by requests at once."""
+STARTING_S = 4.0
+"""A process that was started with it is not."""
 
 
 def app_exception(facts: Facts, seen: Signals) -> Case:
@@ -47,6 +49,8 @@ def bad_deploy(facts: Facts, seen: Signals) -> Case:
         Sign(0.4 * fit, tuple(map(items.raised, raised[:2]))),
         Sign(0.4 * seen.errors * fit, (items.erring(route),) if route else ()),
         Sign(-3.0 * external * (1 - _bug(facts, seen))),
+        # Exceptions that follow from failing calls do not speak against the version.
+        Sign(-2.5 * max([0.0, *map(signals.failing, facts.dependencies)])),
         route=_route(raised, route),
     )
 
@@ -180,10 +184,11 @@ def _fit(facts: Facts) -> float:
     if onset is None:
         return 0.5 * known if deploy.age_s <= max(60.0, facts.window_s or 0.0) else 0.0
     gap = deploy.age_s - onset
-    if gap < -SETTLING_S:
+    if gap < -2.0:
         return 0.0
-    late = max(0.0, gap - SETTLING_S - 6 * pause)
-    return known * max(math.exp(-late / max(pause, 1.0)), 0.35 if gap <= 60 else 0.15 if gap <= 600 else 0.0)
+    restarted = facts.uptime_s is not None and facts.uptime_s < deploy.age_s + 3
+    late = max(0.0, gap - (STARTING_S if restarted else SETTLING_S) - 4 * pause)
+    return known * max(math.exp(-late / max(pause, 0.5)), 0.35 if gap <= 60 else 0.15 if gap <= 600 else 0.0)
 
 
 def _onset(facts: Facts) -> tuple[float | None, float]:

@@ -45,6 +45,8 @@ def _db_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.0 * max(seen.lag, seen.everywhere)),
         Sign(-3.5 * seen.surge),
+        # A call that waited in vain for a connection counts as a long one, and never reached the database.
+        Sign(-3.5 * max(_share(other, families.POOL) for other in _databases(facts))),
         Sign(-2.0 * max([0.0, *map(signals.slow_calls, _outside(facts))])),
         route=route.route if route else None,
         dependency=fact.label,
@@ -59,7 +61,10 @@ def pool_exhaustion(facts: Facts, seen: Signals) -> Case:
 
 def _pool(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
     wait, refused = signals.waiting(fact), _share(fact, families.POOL)
-    slow = max([0.0, *(signals.slow_calls(other) for other in facts.dependencies if other.kind == fact.kind)])
+    same = [other for other in facts.dependencies if other.kind == fact.kind]
+    slow = max(map(signals.slow_calls, same)) * (
+        1 - 0.8 * max(_share(other, families.POOL) for other in same)
+    )
     route = slowest_route(facts) or worst_route(facts)
     return for_cause(
         "pool_exhaustion",

@@ -64,6 +64,12 @@ def test_waiting_that_is_timed_as_part_of_the_call_is_the_pool_too() -> None:
     assert diagnose(told(dependencies=[slow])).cause == "pool_exhaustion"
 
 
+def test_calls_that_waited_in_vain_are_the_pool_however_long_they_took() -> None:
+    vain = dependency("db", "orders", p50_ms=1198.0, p95_ms=1198.0, wait_p95_ms=800.0, fail_rate=0.5)
+    found = diagnose(told(dependencies=[{**vain, "codes": {"pool_timeout": 100}}]))
+    assert found.cause == "pool_exhaustion"
+
+
 def test_waiting_behind_slow_queries_is_the_database() -> None:
     slow = dependency("db", "orders", p50_ms=700.0, p95_ms=900.0, wait_p95_ms=1400.0)
     assert diagnose(told(dependencies=[slow])).cause == "db_slow"
@@ -107,6 +113,16 @@ def test_a_failure_to_connect_whose_exception_names_the_certificate() -> None:
     assert diagnose(told(dependencies=[failing], exceptions=[said])).cause == "certificate_or_dns"
 
 
+def test_an_answer_that_a_library_raised_is_the_outside_service() -> None:
+    said = exception(
+        type="HTTPStatusError", message="Client error '429 Too Many Requests' for url 'http://psp/x'"
+    )
+    marks = [mark("1.0.0", 4000.0), mark("1.1.0", 6.0)]
+    failing = dependency("http", "psp", fail_rate=0.6, codes={"429": 120})
+    found = diagnose(told(dependencies=[failing], exceptions=[said], routes=FAILING, marks=marks))
+    assert found.cause == "upstream_throttle"
+
+
 def test_failures_that_are_usual_are_no_cause() -> None:
     usual = {**FINE, "fail_rate": 0.3}
     failing = {**dependency("http", "psp", fail_rate=0.31, codes={"503": 60}), "usual": usual}
@@ -125,6 +141,7 @@ def test_exceptions_after_a_new_version_are_the_version() -> None:
     [
         [mark("1.0.0", 4000.0), mark("1.1.0", 300.0)],
         [mark("1.0.0", 4000.0), mark("1.1.0", 40.0)],
+        [mark("1.0.0", 4000.0), mark("1.1.0", 9.5)],
         [mark("1.0.0", 4000.0), mark("1.1.0", 1.0)],
         [mark("1.0.0", 4000.0), mark("1.1.0", 900.0), mark("1.1.0", 6.0)],
         [mark("1.0.0", 30.0)],
@@ -134,6 +151,7 @@ def test_exceptions_after_a_new_version_are_the_version() -> None:
     ids=[
         "minutes before",
         "healthy since",
+        "healthy for seconds",
         "after the first failure",
         "a restart",
         "the only one",
@@ -143,6 +161,11 @@ def test_exceptions_after_a_new_version_are_the_version() -> None:
 )
 def test_exceptions_without_a_fitting_version_are_the_code(marks: list[dict[str, Any]]) -> None:
     assert diagnose(told(exceptions=[exception()], routes=FAILING, marks=marks)).cause == "app_exception"
+
+
+def test_a_process_that_just_began_and_was_well_for_a_while_is_not_a_faulty_version() -> None:
+    report = told(exceptions=[exception(count=7)], routes=FAILING, marks=[mark("1.0.0", 15.0)])
+    assert diagnose({**report, "uptime_s": 15.2}).cause == "app_exception"
 
 
 def test_a_rare_failure_gives_the_version_more_time() -> None:
