@@ -19,7 +19,7 @@ from alertengine.app import keys, open_engine
 from alertengine.config import Settings
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.datadir import DataDir
-from alertengine.errors import AlertEngineError, ConfigError
+from alertengine.errors import AlertEngineError, ConfigError, StoreUnavailable
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
 from alertengine.scheduler import Scheduler
@@ -57,14 +57,19 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         settings = replace(settings, server=settings.server.model_copy(update={"port": port}))
         engine = await stack.enter_async_context(open_engine(settings))
         admin_key = keys(settings, data).admin_key
-        await _note(engine, SystemEventType.DAEMON_STARTED, version=__version__)
+        await engine.store.verify()
         scheduler = Scheduler(engine, settings.poll.interval_s)
-        # What a former life left authorized, started or half sent is settled before anybody can ask for more.
-        await engine.store.transact(lambda tx: outbox.reclaim(tx, engine.now()))
-        await sweep(engine)
+        # Where the store cannot be written the daemon still runs, to say so: nothing is executed.
+        with contextlib.suppress(StoreUnavailable):
+            await _note(engine, SystemEventType.DAEMON_STARTED, version=__version__)
+            # What a former life left authorized, started or half sent is settled before anybody asks for more.
+            await engine.store.transact(lambda tx: outbox.reclaim(tx, engine.now()))
+            await sweep(engine)
         local = stack.enter_context(contextlib.closing(_listen_locally(data)))
         stack.callback(data.socket.unlink, missing_ok=True)
-        await stack.enter_async_context(serving(_config(create_app(engine, admin_key, on_socket=True)), local))
+        await stack.enter_async_context(
+            serving(_config(create_app(engine, admin_key, on_socket=True)), local)
+        )
         public = create_app(engine, admin_key, nudge=scheduler.nudge)
         await stack.enter_async_context(serving(_config(public), listener))
         await scheduler.start()

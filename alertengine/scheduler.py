@@ -22,6 +22,9 @@ SWEEP_S = 0.5
 REFRESH_S = 2.0
 OUTBOX_S = 0.5
 DRAIN_S = 8.0
+VERIFY_S = 60.0
+VERIFY_SHARE = 0.01
+"""At most this share of the time goes into verifying the ledger, however long it has grown."""
 
 
 class Scheduler:
@@ -34,6 +37,7 @@ class Scheduler:
         self._polled: dict[str, Service] = {}
         self._nudges: dict[str, asyncio.Event] = {}
         self._outbox: asyncio.Task[None] | None = None
+        self._verify_after = 0.0
         self._jobs = AsyncIOScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -44,6 +48,7 @@ class Scheduler:
         self._outbox = asyncio.create_task(self._deliver_forever())
         self._every(SWEEP_S, lambda: sweep(self._engine))
         self._every(REFRESH_S, self.refresh)
+        self._every(VERIFY_S, self._verify)
         self._jobs.start()
 
     async def stop(self) -> None:
@@ -72,6 +77,13 @@ class Scheduler:
         """Poll this service now rather than at its next turn."""
         if service_id in self._nudges:
             self._nudges[service_id].set()
+
+    async def _verify(self) -> None:
+        began = self._engine.clock.monotonic()
+        if began < self._verify_after:
+            return
+        await self._engine.store.verify()
+        self._verify_after = began + (self._engine.clock.monotonic() - began) / VERIFY_SHARE
 
     def _begin(self, service: Service) -> None:
         if service.id in self._polls:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from alertengine.core.events import Event, NewEvent
+from alertengine.ledger.verify import Report
 
 T = TypeVar("T")
 Row = Sequence[Any]
@@ -54,6 +55,9 @@ class Store(Protocol):
 
     def seal(self, reason: str) -> None:
         """Take no write any more: every `transact` raises `StoreDamaged` with this reason, until a restart."""
+
+    async def verify(self) -> Report:
+        """Verify everything that is kept; seal the store where it does not verify."""
 
     async def probe(self) -> None:
         """Write something harmless, to see whether writing works again."""

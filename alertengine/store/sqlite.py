@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from alertengine.core.model import parse_time
 from alertengine.errors import SchemaTooNew, Stale, StoreDamaged, StoreUnavailable
 from alertengine.ledger.mark import Mark, Seen
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.ledger.verify import Report, verify_file
 from alertengine.ledger.walk import LEDGER_INCIDENT
 from alertengine.store import life
 from alertengine.store.base import Query
@@ -106,11 +108,14 @@ class SqliteTransaction:
 
 
 class SqliteStore:
-    def __init__(self, path: Path, writer: Writer, reader: aiosqlite.Connection, mark: Mark) -> None:
+    def __init__(
+        self, path: Path, writer: Writer, reader: aiosqlite.Connection, mark: Mark, vkey: str
+    ) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
         self._mark = mark
+        self._vkey = vkey
         self._failed: str | None = None
 
     @property
@@ -119,6 +124,14 @@ class SqliteStore:
 
     def seal(self, reason: str) -> None:
         self._writer.sealed = reason
+
+    async def verify(self) -> Report:
+        report = await asyncio.to_thread(verify_file, self.path, [self._vkey])
+        if not report.verified:
+            self.seal(
+                f"The ledger does not verify: {report.problems[0]}. Restore it: alertengine restore FILE"
+            )
+        return report
 
     @classmethod
     async def open(cls, path: Path, signer: CheckpointSigner, host: str) -> SqliteStore:
@@ -136,7 +149,7 @@ class SqliteStore:
         writer = Writer(open_unit)
         await writer.start()
         reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-        return cls(path, writer, reader, mark)
+        return cls(path, writer, reader, mark, signer.vkey)
 
     async def transact(self, work: Callable[[SqliteTransaction], T]) -> T:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -178,3 +178,15 @@ async def test_only_a_failed_disk_is_final(path: Path, code: int, final: bool) -
         else:
             await add(store, "inc_b")
             assert store.trouble is None
+
+
+async def test_a_ledger_that_does_not_verify_seals_the_store(path: Path) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+        assert (await store.verify()).verified
+        with closing(sqlite3.connect(path, isolation_level=None)) as forger:
+            forger.execute("DROP TRIGGER event_unchanged")
+            forger.execute("UPDATE event SET body = x'7b7d' WHERE tree = 't_1'")
+        report = await store.verify()
+        assert [problem.tree for problem in report.problems] == [None, "t_1"]
+        assert "does not verify" in await refused(store)
