@@ -216,12 +216,12 @@ def _why(incident: Incident) -> tuple[str, ...]:
     diagnosis = incident.diagnosis
     if diagnosis is None:
         return ()
-    summary = str(diagnosis["summary"])
+    measured = tuple(f"Measured: {item['text']}." for item in diagnosis["evidence"][:1])
     if diagnosis["cause"] == "unclear":
-        return (f"Why: not clear yet. {summary}",)
+        return (f"Why: not clear yet. {diagnosis['summary']}", *measured)
     label = CAUSES.get(diagnosis["cause"], diagnosis["cause"])
     sure = f"{diagnosis['confidence']:.0%}".replace("%", " %")
-    return (f"Likely: {label}. {summary} ({sure} sure, {diagnosis['source']})",)
+    return (f"Likely: {label} ({sure} sure, {diagnosis['source']}).", *measured)
 
 
 def _proposal(incident: Incident) -> tuple[str, ...]:

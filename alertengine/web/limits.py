@@ -27,7 +27,7 @@ class BodyLimit:
         if _announced(scope) > BODY_LIMIT:
             await refusal(scope, receive, send)
             return
-        taken, began = 0, False
+        taken = 0
 
         async def counted() -> Message:
             nonlocal taken
@@ -38,15 +38,16 @@ class BodyLimit:
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal began
-            began = True
-            await send(message)
+            # Whatever is made of the cut body inside, the answer is that it was too large.
+            if taken <= BODY_LIMIT:
+                await send(message)
 
         try:
             await self._app(scope, counted, watched)
         except _TooLarge:
-            if not began:
-                await refusal(scope, receive, send)
+            pass
+        if taken > BODY_LIMIT:
+            await refusal(scope, receive, send)
 
 
 def _announced(scope: Scope) -> int:
