@@ -3,24 +3,25 @@
 from typing import Final
 
 LEADS: Final = {
-    "db_slow": "{dependency} is slow: the calls themselves take longer than usual.",
-    "upstream_5xx": "{dependency} answers with errors.",
-    "upstream_timeout": "{dependency} does not answer in time.",
-    "upstream_throttle": "{dependency} refuses calls because there are too many.",
-    "upstream_down": "{dependency} cannot be reached.",
-    "bad_deploy": "The new version is faulty: the failures began with it.",
-    "app_exception": "The application's own code fails on {route}.",
-    "memory_leak": "The process keeps taking more memory.",
-    "cpu_hog": "Something keeps the processor busy beyond what the traffic needs.",
-    "loop_block": "Something blocks the event loop without using the processor.",
-    "pool_exhaustion": "Connections are used up: requests wait for one of {dependency}.",
-    "disk_full": "The disk is full: writing fails.",
-    "traffic_surge": "Far more requests than usual arrive.",
-    "scanner_4xx": "Somebody asks for paths that do not exist; the service itself may be well.",
-    "auth_break": "Requests are refused for their credentials on {route}.",
-    "no_traffic": "No requests arrive; the process itself is up.",
-    "certificate_or_dns": "{dependency} cannot be reached safely: its name or certificate fails.",
+    "db_slow": "Calls to {dependency} themselves take longer, not only the waiting for them.",
+    "upstream_5xx": "{dependency} answers, but with errors.",
+    "upstream_timeout": "Calls to {dependency} take too long.",
+    "upstream_throttle": "{dependency} says that we call too often.",
+    "upstream_down": "No connection to {dependency} can be made.",
+    "bad_deploy": "The failures began with the newest version.",
+    "app_exception": "{route} fails by itself; nothing outside explains it.",
+    "memory_leak": "The process takes more and more memory.",
+    "cpu_hog": "Far more processor time is used than this traffic needs.",
+    "loop_block": "Something in async code waits without giving way, and uses no processor.",
+    "pool_exhaustion": "Requests wait for a connection of {dependency}, not for its answers.",
+    "disk_full": "Writing fails for lack of space.",
+    "traffic_surge": "Requests to existing routes have multiplied.",
+    "scanner_4xx": "The service itself may be well.",
+    "auth_break": "{route} turns away requests that it used to accept.",
+    "no_traffic": "The process itself is up; what stands in front of it may not be.",
+    "certificate_or_dns": "The name of {dependency} cannot be resolved, or its certificate is refused.",
 }
+"""Said after the cause's label, so they add to it and do not repeat it."""
 
 CHECKS: Final = {
     "db_slow": "Look at the running queries of {dependency}: locks, a missing index, another heavy user.",
@@ -44,12 +45,15 @@ CHECKS: Final = {
 }
 
 
+_DEFAULT: Final = {"db_slow": "the database", "pool_exhaustion": "the database"}
+
+
 def lead(cause: str, route: str | None, dependency: str | None) -> str:
-    return _fill(LEADS[cause], route, dependency)
+    return _fill(LEADS[cause], route, dependency or _DEFAULT.get(cause))
 
 
 def check_first(cause: str, route: str | None, dependency: str | None) -> str:
-    return _fill(CHECKS[cause], route, dependency)
+    return _fill(CHECKS[cause], route, dependency or _DEFAULT.get(cause))
 
 
 def _fill(template: str, route: str | None, dependency: str | None) -> str:

@@ -9,7 +9,7 @@ from alertengine.core.diagnosis.rules_dependencies import worst_route
 from alertengine.core.diagnosis.signals import Signals
 from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
 
-SETTLING_S = 1.5
+SETTLING_S = 2.5
 """A version that takes over in a running process is reached by requests at once."""
 STARTING_S = 4.0
 """A process that was started with it is not."""
