@@ -114,6 +114,11 @@ class TokenSigner:
             raise TokenInvalid from None
         return read_claims(payload, self._issuer, max_life_s)
 
+    def form_token(self, jti: str) -> str:
+        """Goes with the page's own form: who posts it has seen the page, not the link alone."""
+        key = hmac.digest(self._key, b"form", "sha256")
+        return hmac.new(key, jti.encode(), "sha256").hexdigest()[:32]
+
 
 def _canonical(token: str) -> bool:
     """Each part re-encodes to itself: base64 leaves spare bits that could spell one token in several ways."""

@@ -1,0 +1,146 @@
+"""The story of an incident in plain words: what each event means, and how runs of an action have ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alertengine.core.diagnosis.model import CAUSES
+from alertengine.core.events import Event, EventType
+
+
+def tell(event: Event) -> str:
+    """One event as a sentence without its time."""
+    words = _WORDS.get(event.type)
+    return words(event.actor.name, event.data) if words else str(event.type).replace("_", " ").capitalize()
+
+
+def span(seconds: float) -> str:
+    """A duration as people say it."""
+    if 0 < seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """One earlier run of an action. `result`: helped, did not help, failed, unknown."""
+
+    at: datetime
+    result: str
+
+
+def past_runs(events: Iterable[Event], action: str) -> list[PastRun]:
+    """The finished runs of `action` in `events` of any number of incidents, each in order; newest last."""
+    began: dict[str, Event] = {}
+    runs = []
+    for event in events:
+        if event.type is EventType.RECOVERY_AUTHORIZED:
+            began[event.incident_id] = event
+        result = _RESULTS.get(event.type)
+        start = began.get(event.incident_id)
+        if result is None or start is None:
+            continue
+        del began[event.incident_id]
+        if start.data["action"]["name"] == action:
+            runs.append(PastRun(at=start.at, result=result))
+    return sorted(runs, key=lambda run: run.at)
+
+
+def tell_runs(runs: list[PastRun], action: str) -> str:
+    if not runs:
+        return f"No earlier run of {action} is on record here."
+    helped = sum(run.result == "helped" for run in runs)
+    times = "once" if len(runs) == 1 else f"{len(runs)} times"
+    last = runs[-1]
+    return f"Ran {times} before, helped {helped} of {len(runs)}. Last on {last.at:%d %b %Y}: {last.result}."
+
+
+_RESULTS: Mapping[str, str] = {
+    EventType.HEALTH_VERIFIED: "helped",
+    EventType.HEALTH_NOT_RECOVERED: "did not help",
+    EventType.RECOVERY_FAILED: "failed",
+    EventType.RECOVERY_OUTCOME_UNKNOWN: "unknown",
+}
+
+
+def _diagnosed(who: str, data: Mapping[str, Any]) -> str:
+    cause = CAUSES.get(data["cause"], data["cause"])
+    return f"Diagnosis by {data['source']}: {cause} ({data['confidence']:.0%} sure)"
+
+
+def _queued(who: str, data: Mapping[str, Any]) -> str:
+    people = ", ".join(str(d["contact"]) for d in data.get("deliveries", ()))
+    return f"{_kind(data)} queued for {people or 'nobody'}"
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    return f"Message “{str(data.get('message', '')).replace('_', ' ')}”"
+
+
+def _approved(who: str, data: Mapping[str, Any]) -> str:
+    count = data.get("approvals", {})
+    return f"{who} approved ({count.get('given')} of {count.get('required')})"
+
+
+def _resolved(who: str, data: Mapping[str, Any]) -> str:
+    note = f" “{data['note']}”" if data.get("note") else ""
+    return f"Over: {data.get('reason', 'resolved')}{note}"
+
+
+def _detail(text: str) -> Callable[[str, Mapping[str, Any]], str]:
+    def words(who: str, data: Mapping[str, Any]) -> str:
+        return f"{text}: {data['detail']}" if data.get("detail") else text
+
+    return words
+
+
+def _said(text: str) -> Callable[[str, Mapping[str, Any]], str]:
+    """`text` with {who} and the event's own fields."""
+
+    def words(who: str, data: Mapping[str, Any]) -> str:
+        return text.format_map(_Fields(data, who=who, kind=_kind(data)))
+
+    return words
+
+
+class _Fields(dict[str, Any]):
+    """A field that an old event lacks reads as nothing."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _authorized(who: str, data: Mapping[str, Any]) -> str:
+    return f"{who} authorized {data['action']['name']} by {data.get('channel', 'link')}"
+
+
+_WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
+    EventType.INCIDENT_DETECTED: _said("Noticed: {reason}"),
+    EventType.DIAGNOSIS_COMPLETED: _diagnosed,
+    EventType.ALERT_QUEUED: _queued,
+    EventType.ALERT_ACCEPTED: _said("{kind} handed to {channel} for {contact}"),
+    EventType.ALERT_FAILED: _said("{kind} to {contact} failed, tried again: {error}"),
+    EventType.ALERT_DEAD: _said("{kind} to {contact} given up: {error}"),
+    EventType.INCIDENT_ESCALATED: _said("Everybody told again: {reason}"),
+    EventType.RECOVERY_PREVIEWED: _said("The link of {who} was opened"),
+    EventType.RECOVERY_APPROVED: _approved,
+    EventType.RECOVERY_AUTHORIZED: _authorized,
+    EventType.RECOVERY_REJECTED: _said("{who} decided not to run it"),
+    EventType.AUTHORIZATION_REFUSED: _said("A decision by {who} was refused ({code})"),
+    EventType.RECOVERY_STARTED: _said("{action} started"),
+    EventType.RECOVERY_SUCCEEDED: _detail("It reports success"),
+    EventType.RECOVERY_FAILED: _detail("It failed"),
+    EventType.RECOVERY_OUTCOME_UNKNOWN: _detail("Outcome unknown"),
+    EventType.HEALTH_VERIFIED: _said("Health verified: {reason}"),
+    EventType.HEALTH_NOT_RECOVERED: _said("Not recovered: {reason}"),
+    EventType.INCIDENT_RESOLVED: _resolved,
+    EventType.INCIDENT_EXPIRED: _said("Time to decide is over: {reason}"),
+    EventType.LINK_REISSUED: _said("A fresh link was sent to {who}"),
+}

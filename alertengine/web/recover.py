@@ -1,0 +1,185 @@
+"""The link in a message: what it is about, and the decision. Looking decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from alertengine.core.incident import Incident
+from alertengine.core.model import rfc3339
+from alertengine.core.view import View
+from alertengine.errors import Refused, StoreUnavailable, TokenExpired, TokenInvalid
+from alertengine.pipeline import approve
+from alertengine.pipeline.advance import advance
+from alertengine.pipeline.engine import Engine
+from alertengine.web import recover_page as pages
+from alertengine.web.recover_guard import LinkRoute
+from alertengine.web.recover_request import Asked, check_page, read, require_token
+from alertengine.web.recover_text import line
+from alertengine.web.recover_view import Previews, draw, load, to_json
+from alertengine.web.recover_words import Facts
+
+PATH = "/action/recover"
+Token = Annotated[str | None, Query(description="The link's token. A form field or a Bearer will do too.")]
+_OVER = (View.EXPIRED_OPEN, View.EXPIRED_OVER)
+
+
+class Desk:
+    """Answers for one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.previews = Previews(engine)
+
+    async def look(self, request: Request) -> Response:
+        asked = await read(request)
+        return await self._answered(request, asked, self._show(request, asked))
+
+    async def confirm(self, request: Request) -> Response:
+        async def decide(asked: Asked) -> Response:
+            incident = await approve.confirm(self.engine, asked.token, asked.how)
+            self.engine.spawn(advance(self.engine, incident.tenant_id, incident.id))
+            return _back(asked) if asked.html else JSONResponse(_authorized(incident))
+
+        return await self._decide(request, "run", decide)
+
+    async def reject(self, request: Request) -> Response:
+        async def decide(asked: Asked) -> Response:
+            incident = await approve.reject(self.engine, asked.token, asked.how)
+            body = {"rejected": True, "incident_id": incident.id, "tenant_id": incident.tenant_id}
+            return _back(asked) if asked.html else JSONResponse(body)
+
+        return await self._decide(request, "reject", decide)
+
+    async def reissue(self, request: Request) -> Response:
+        async def decide(asked: Asked) -> Response:
+            incident = await approve.reissue(self.engine, asked.token, asked.how)
+            if not asked.html:
+                body = {"reissued": True, "incident_id": incident.id, "tenant_id": incident.tenant_id}
+                return JSONResponse(body, status_code=202)
+            contact = (await approve.open_link(self.engine, asked.token)).contact
+            return pages.sent(request, asked.token, line(contact.name), line(contact.channel))
+
+        return await self._decide(request, "reissue", decide)
+
+    async def _decide(
+        self, request: Request, decision: str, decide: Callable[[Asked], Awaitable[Response]]
+    ) -> Response:
+        asked = await read(request)
+
+        async def work() -> Response:
+            await self._check(request, asked, decision)
+            return await decide(asked)
+
+        # A phone that loses its signal now must not leave a decision half taken.
+        return await self._answered(request, asked, asyncio.shield(self.engine.spawn(work())))
+
+    async def _check(self, request: Request, asked: Asked, decision: str) -> None:
+        claims = approve.read(self.engine, require_token(asked))
+        try:
+            check_page(self.engine, asked, request, claims, decision)
+        except Refused as refusal:
+            await approve.note_refusal(self.engine, claims, refusal, asked.how)
+            raise
+
+    async def _show(self, request: Request, asked: Asked) -> Response:
+        facts = await self._facts(asked)
+        if facts.shown is not None:
+            await approve.note_preview(self.engine, facts.opened, asked.how)
+        if asked.html:
+            return self._page(
+                request, asked, facts, 401 if facts.view in _OVER and facts.opened.expired else 200
+            )
+        if facts.opened.expired and facts.opened.used_at is None:
+            raise TokenExpired(stage=str(facts.incident.stage), view=str(facts.view))
+        return JSONResponse(to_json(facts))
+
+    async def _facts(self, asked: Asked) -> Facts:
+        opened = await approve.open_link(self.engine, require_token(asked))
+        return await load(self.engine, opened, self.previews)
+
+    async def _answered(self, request: Request, asked: Asked, work: Awaitable[Response]) -> Response:
+        """The answer, or for a browser a page in place of each refusal."""
+        if not asked.html:
+            return await work
+        try:
+            return await work
+        except TokenInvalid:
+            return pages.invalid(request)
+        except StoreUnavailable:
+            return pages.unrecordable(request, asked.token)
+        except Refused as refusal:
+            return await self._refused(request, asked, refusal)
+
+    async def _refused(self, request: Request, asked: Asked, refusal: Refused) -> Response:
+        """The state as it is now, which mostly explains the refusal, and the refusal itself."""
+        try:
+            facts = await self._facts(asked)
+        except TokenInvalid:
+            return pages.invalid(request)
+        except StoreUnavailable:
+            return pages.unrecordable(request, asked.token)
+        return self._page(request, asked, facts, refusal.status, str(refusal))
+
+    def _page(
+        self, request: Request, asked: Asked, facts: Facts, status: int, notice: str | None = None
+    ) -> Response:
+        proof = self.engine.tokens.form_token(facts.opened.claims.jti)
+        parts = {**draw(facts), "page": proof}
+        return pages.respond(request, asked.token, parts, status=status, notice=notice)
+
+
+def _back(asked: Asked) -> Response:
+    """To the link's own address, which shows from now on what happens."""
+    return RedirectResponse(f"../recover?token={asked.token}", status_code=303)
+
+
+def _authorized(incident: Incident) -> dict[str, Any]:
+    run = incident.execution
+    shared = {
+        "incident_id": incident.id,
+        "tenant_id": incident.tenant_id,
+        "action": incident.action.name if incident.action else None,
+        "approvals": {"required": incident.approvals_needed, "given": len(incident.approvals)},
+    }
+    if run is None or run.status != "authorized":
+        return {"authorized": False, **shared}
+    return {
+        "authorized": True,
+        **shared,
+        "authorized_by": run.authorized_by.name,
+        "authorized_at": rfc3339(run.authorized_at),
+        "execution": run.to_json(),
+    }
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter(route_class=LinkRoute)
+    desk = Desk(engine)
+
+    @routes.api_route(PATH, methods=["GET", "HEAD"], response_model=None)
+    async def look(request: Request, token: Token = None) -> Response:
+        """What the link is about, as a page or (`Accept: application/json`) as JSON. Changes nothing."""
+        return await desk.look(request)
+
+    @routes.post(f"{PATH}/confirm", response_model=None)
+    async def confirm(request: Request, token: Token = None) -> Response:
+        """Approve. The last approval needed authorizes the recovery, which starts at once and runs once."""
+        return await desk.confirm(request)
+
+    @routes.post(f"{PATH}/reject", response_model=None)
+    async def reject(request: Request, token: Token = None) -> Response:
+        """Decide not to run it."""
+        return await desk.reject(request)
+
+    @routes.post(f"{PATH}/reissue", response_model=None, status_code=202)
+    async def reissue(request: Request, token: Token = None) -> Response:
+        """Send a fresh link to the contact of an expired one."""
+        return await desk.reissue(request)
+
+    return routes
