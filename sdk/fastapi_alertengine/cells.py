@@ -30,32 +30,33 @@ class Flight:
         self.counted = 0  # 1 as slow, 2 as crawling
 
 
-def ended(cell: Cell, flight: Flight) -> None:
+def land(cell: Cell, flight: Flight) -> None:
     """A flight that counted as slow has ended: its log entry must not count again."""
     if flight.counted:
-        cell.credit[0] += 1
-        cell.credit[1] += flight.counted == 2
+        slow, crawl = cell.ended
+        cell.ended = slow + 1, crawl + (flight.counted == 2)
 
 
 class Cell:
     """One route: what came in since the last tick (`log`, `codes`), its minute, what is usual."""
 
     __slots__ = (
-        "append", "bounds", "codes", "credit", "label", "log", "matched", "pace", "queue", "stalled", "stuck",
-        "terms", "usual", "weighed", "window",
+        "append", "bounds", "codes", "ended", "label", "late", "log", "matched", "method", "pace", "queue", "route",
+        "stuck", "terms", "usual", "weighed", "window",
     )  # fmt: skip
 
-    def __init__(self, label: str, matched: bool = True) -> None:
-        self.label = label
+    def __init__(self, route: str, method: str = "", matched: bool = True) -> None:
+        self.route, self.method = route, method
+        self.label = f"{method} {route}".strip()
         self.matched = matched
         self.log: array[int] = array("H")
         self.append = self.log.append  # bound once: this is the hot path
         self.codes: dict[int, int] = {}
-        self.stalled = [0, 0]  # since the last tick: became slow, became crawling, while in flight
-        self.credit = [0, 0]  # since the last tick: ended after they had counted so
+        self.late = (0, 0)  # since the last tick: became slow, began to crawl, while in flight
+        self.ended = (0, 0)  # since the last tick: of those, the ones that ended
         self.window = Window()
         self.usual = Usual()
-        self.stuck = 0  # of those, the ones still in flight
+        self.stuck = 0  # how many are late and still in flight
         self.pace = Pace()
         self.bounds: Limits | None = None
         self.terms: dict[Share, Terms] = {ERRORS: UNKNOWN_ERRORS}
@@ -92,7 +93,7 @@ class Cells:
         name = method if method in METHODS else "OTHER"
         cell = self._by_key.get((name, route))
         if cell is None:
-            cell = self._by_key[name, route] = Cell(f"{name} {route}")
+            cell = self._by_key[name, route] = Cell(route, name)
         return cell
 
     def __iter__(self) -> Iterator[Cell]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from math import log
 from typing import NamedTuple
 
 from .cells import Cell
-from .cusum import FIRES, THRESHOLD, Bank
+from .cusum import THRESHOLD
 from .finding import Finding
 from .flow import Flow
-from .shares import CRAWL, ERRORS, REFUSED, SHARES, SLOW, Share, Terms
+from .shares import CRAWL, ERRORS, LATENCY, REFUSED, SHARES, SLOW, Share
+from .trial import Trial
 
 DOUBT = 0.3 * THRESHOLD
 COLD_S = 30.0  # after a start, slowness is not held against a service
-MISSED = 7.0  # nats for successes having fallen to a quarter, before refusals are an alarm
-LATENCY = (SLOW, CRAWL)
+COLD_ONSET_S = 6.0
 Key = tuple[str, str | None]
 
 
@@ -36,11 +35,9 @@ class Judge:
     """All tests of one service. `step` once a second; `findings` are the open alarms."""
 
     def __init__(self) -> None:
-        self._banks: dict[Key, Bank] = {}
+        self._trials: dict[Key, Trial] = {}
         self.findings: dict[Key, Finding] = {}
         self.flow = Flow()
-        self._fine: dict[str, float] = {}  # successes of a route while refusals are suspicious
-        self._paces: dict[str, float] = {}  # and how many of them a second are usual
         self._warm = -1e9
         self._mark = -1e9
         self._quiet = 0.0
@@ -51,82 +48,88 @@ class Judge:
         if self._quiet >= 2:  # it really was away
             self._warm = now + COLD_S
 
+    def woke(self, now: float) -> None:
+        """The process is new but knows from its predecessor what is usual."""
+        self._warm = now + COLD_S
+
     def step(self, now: float, tallies: list[Tally]) -> None:
         """Weigh one second of all routes that had any request."""
-        matched = sum(one.n for one in tallies if one.cell.matched)
-        accepted = sum(one.n - one.refused for one in tallies if one.cell.matched)
+        matched = [one for one in tallies if one.cell.matched]
         self._quiet = 0.0 if matched else self._quiet + 1.0
         for share in SHARES:
             if share not in LATENCY or now >= self._warm:
                 self._share(now, share, [one for one in tallies if share in one.cell.terms])
-        self.flow.step(now, accepted)
+        self.flow.step(now, sum(one.n - one.refused for one in matched))
         for key in [key for key, finding in self.findings.items() if finding.over(now)]:
             del self.findings[key]
-            self._banks[key].reset()
+            self._trials[key].bank.reset()
+
+    def _share(self, now: float, share: Share, tallies: list[Tally]) -> None:
+        pooled = [0.0] * len(share.floors)
+        hits = total = expected = 0.0
+        stuck = 0
+        for one in tallies:
+            terms, own = one.cell.terms[share], one.hits(share)
+            gains = terms.gains(own, one.n)
+            self._weigh(now, (share, one.cell.label), gains, (own, one.n, terms.p0), one.cell.stuck, one.cell)
+            pooled = [a + b for a, b in zip(pooled, gains, strict=True)]
+            hits, total, expected = hits + own, total + one.n, expected + one.n * terms.p0
+            stuck += one.cell.stuck
+        if total and share is not REFUSED:
+            self._weigh(now, (share, None), pooled, (hits, total, expected / total), stuck, None)
+
+    def _weigh(
+        self,
+        now: float,
+        of: tuple[Share, str | None],
+        gains: list[float],
+        counted: tuple[float, float, float],
+        stuck: int,
+        cell: Cell | None,
+    ) -> None:
+        share, label = of
+        hits, n, p0 = counted
+        key = share.name, label
+        trial = self._trials.get(key)
+        if trial is None:
+            if not hits:
+                return
+            trial = self._trials[key] = Trial(share, label)
+        trial.stuck = stuck
+        trial.take(now, gains, hits, n, p0, cell.pace.rate if cell else 0.0)
+        finding = self.findings.get(key)
+        if finding is not None:
+            finding.take(now, hits, n)
+        elif trial.fires and trial.credible(now) and not self._cold(now, trial):
+            self.findings[key] = trial.finding(now)
+            self.findings[key].begin(now)
+
+    def _cold(self, now: float, trial: Trial) -> bool:
+        """Whether slowness began with a start; if it is to last it must show again after that."""
+        if trial.share not in LATENCY or not self._mark - 1 <= trial.bank.began < self._mark + COLD_ONSET_S:
+            return False
+        if now >= self._mark + COLD_S:
+            trial.bank.reset()
+        return True
 
     def open(self) -> list[Finding]:
         """All open alarms."""
         flow = self.flow.finding
         return [*self.findings.values(), *([flow] if flow else [])]
 
-    def _share(self, now: float, share: Share, tallies: list[Tally]) -> None:
-        pooled = [0.0] * len(share.floors)
-        hits = total = expected = 0.0
-        for one in tallies:
-            terms = one.cell.terms[share]
-            own = one.hits(share)
-            gains = terms.gains(own, one.n)
-            if share is REFUSED:
-                self._paces[one.cell.label] = one.cell.pace.rate
-            self._weigh(now, share, one.cell.label, gains, own, one.n, terms.p0)
-            pooled = [a + b for a, b in zip(pooled, gains, strict=True)]
-            hits, total, expected = hits + own, total + one.n, expected + one.n * terms.p0
-        if total and share is not REFUSED:
-            self._weigh(now, share, None, pooled, hits, total, expected / total)
-
-    def _weigh(
-        self, now: float, share: Share, label: str | None, gains: list[float], hits: float, n: float, p0: float
-    ) -> None:
-        key = share.name, label
-        bank = self._banks.get(key)
-        if bank is None:
-            if not hits:
-                return
-            bank = self._banks[key] = Bank(len(share.floors))
-        bank.take(now, gains)
-        finding = self.findings.get(key)
-        if share is REFUSED and label is not None:
-            self._succeeded(label, bank, n - hits)
-        if finding is None and bank.value >= FIRES and self._credible(now, share, label, bank):
-            level = share.levels(p0)[bank.strongest]
-            finding = self.findings[key] = Finding(share.alert, label, bank.began, now, p0, level)
-        if finding is not None:
-            finding.take(now, hits, n)
-
-    def _succeeded(self, label: str, bank: Bank, n: float) -> None:
-        """Count successes for as long as refusals are suspicious."""
-        self._fine[label] = self._fine.get(label, 0.0) + n if bank.value > 0 else 0.0
-
-    def _credible(self, now: float, share: Share, label: str | None, bank: Bank) -> bool:
-        if share in LATENCY:
-            return not self._cold(now, bank)
-        if share is REFUSED and label is not None:
-            expected = self._paces.get(label, 0.0) * (now - bank.began)
-            return 0.6 * expected - self._fine[label] * log(4) >= MISSED
-        return True
-
-    def _cold(self, now: float, bank: Bank) -> bool:
-        """Whether slowness began with a start; if it is to last it must show again after that."""
-        if not self._mark - 1 <= bank.began < self._mark + 6:
-            return False
-        if now >= self._mark + COLD_S:
-            bank.reset()
-        return True
-
-    def suspicion(self, alert: str) -> float:
+    def nearness(self, alert: str) -> float:
         """0 to 1: how near the strongest test behind a type of alert is to its threshold."""
-        names = {share.name for share in SHARES if share.alert == alert}
-        return min(1.0, max((bank.value for key, bank in self._banks.items() if key[0] in names), default=0) / THRESHOLD)
+        values = [trial.bank.value for trial in self._trials.values() if trial.share.alert == alert]
+        return min(1.0, max(values, default=0.0) / THRESHOLD)
+
+    def suspected(self, now: float) -> list[Finding]:
+        """What may become an alarm: strong evidence, not yet beyond chance."""
+        near = [
+            trial.finding(now)
+            for key, trial in self._trials.items()
+            if trial.warns and trial.share is not REFUSED and key not in self.findings
+        ]
+        return near + self.flow.suspected()
 
     @property
     def alarmed(self) -> bool:
@@ -135,4 +138,4 @@ class Judge:
     @property
     def doubtful(self) -> bool:
         """Whether any test is so far up that what comes in may not be usual."""
-        return self.alarmed or any(bank.value > DOUBT for bank in self._banks.values())
+        return self.alarmed or any(trial.bank.value > DOUBT for trial in self._trials.values())

@@ -16,8 +16,8 @@ USUAL_S = 120.0
 def build(monitor: Monitor, now: float) -> dict[str, Any]:
     """The value of `evidence`; bounded, and free of secrets."""
     onset = min((found.since for found in monitor.judge.open()), default=None)
-    recent = now - RECENT_S if onset is None else max(now - RECENT_S, onset - 3.0)
-    usual_end = recent if onset is None else onset - 5.0  # an alarm comes some seconds after its cause
+    recent = now - RECENT_S if onset is None else max(now - RECENT_S, onset)
+    usual_end = recent if onset is None else onset - 2.0
     usual = usual_end - USUAL_S, usual_end
     return {
         "window_s": RECENT_S,

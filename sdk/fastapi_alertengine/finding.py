@@ -31,6 +31,11 @@ class Finding:
     touched: float = 0.0
     uneasy: float = 0.0  # when last there was too little to call it over
 
+    def begin(self, now: float) -> None:
+        """Start with what was seen while suspicion grew."""
+        self.touched = self.uneasy = now
+        self.worst = min(self.share, 0.9)
+
     def take(self, now: float, hits: float, n: float) -> None:
         """Weigh one second of requests for and against the fault being over."""
         keep = 0.5 ** ((now - self.touched) / 15.0) if self.touched else 0.0

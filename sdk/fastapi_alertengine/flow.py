@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from math import ceil, log
 
-from .cusum import CAP, CLIP, FIRES, THRESHOLD
+from .cusum import CAP, CLIP, FIRES, THRESHOLD, WARNS
 from .finding import Finding
 
 BIN_S = 60
@@ -33,6 +33,7 @@ class Flow:
         self._low = 0.0
         self._values = [0.0, 0.0]
         self._hush = 0.0
+        self._due = False
         self._began = 0.0
         self._quiet = 0.0
         self._gaps: deque[tuple[float, float]] = deque()
@@ -53,7 +54,8 @@ class Flow:
         self._silence(now, n)
         self._fill(n)
         self._weigh(now, n)
-        if self.value >= FIRES and self._unheard(now):
+        self._due = self.value >= WARNS and self._unheard(now)
+        if self.value >= FIRES and self._due:
             self.finding = Finding("traffic_drop", None, self._began, now, self._low, 0.0)
             self._measure(self.finding)
 
@@ -62,8 +64,16 @@ class Flow:
         return max(*self._values, min(CAP, self._hush))
 
     @property
-    def suspicion(self) -> float:
-        return min(1.0, self.value / THRESHOLD)
+    def nearness(self) -> float:
+        """0 to 1: how near an alarm is, as far as it is not a silence heard before."""
+        return min(1.0, self.value / THRESHOLD) if self._due else 0.0
+
+    def suspected(self) -> list[Finding]:
+        if self.finding is not None or self.nearness < WARNS / THRESHOLD:
+            return []
+        near = Finding("traffic_drop", None, self._began, self._began, self._low, 0.0)
+        self._measure(near)
+        return [near]
 
     def _weigh(self, now: float, n: float) -> None:
         if not self._low:

@@ -14,7 +14,11 @@ from .endpoint import Endpoint
 from .middleware import MetricsMiddleware
 from .monitor import Monitor
 from .push import Push
+from .redis_storage import RedisStream
+from .shared import Shared
 from .signing import Signer
+from .state import State, default_path
+from .storage import Storage
 from .ticker import Ticker
 
 log = logging.getLogger(__name__)
@@ -40,10 +44,11 @@ def instrument(
     if known is not None:
         _warn("this app is instrumented already; the first call stands")
         return known
-    monitor = _monitor(service or os.environ.get("ALERTENGINE_SERVICE") or "default", config)
+    service = service or os.environ.get("ALERTENGINE_SERVICE") or "default"
+    monitor = _monitor(service, config, _storage(redis_url, service))
     signer = _signer(secret or os.environ.get("ALERTENGINE_SECRET"))
     push = _push(push_url or os.environ.get("ALERTENGINE_PUSH_URL"), signer, monitor.service)
-    ticker = Ticker(monitor, push)
+    ticker = Ticker(monitor, State(monitor, default_path(service)), push)
     try:
         _install(app, monitor, Endpoint(monitor, "/" + health_path.strip("/"), signer), ticker)
         _monitors[app] = monitor
@@ -68,12 +73,23 @@ def _install(app: Any, monitor: Monitor, endpoint: Endpoint, ticker: Ticker) -> 
         app.middleware_stack = MetricsMiddleware(app.middleware_stack, **parts)
 
 
-def _monitor(service: str, config: AlertConfig | Mapping[str, Any] | None) -> Monitor:
+def _monitor(
+    service: str, config: AlertConfig | Mapping[str, Any] | None, storage: Storage | None
+) -> Monitor:
     try:
-        return Monitor(service=service, config=config)
+        return Monitor(service=service, config=config, storage=storage)
     except (TypeError, ValueError) as error:
         _warn(f"config is ignored: {error}")
-        return Monitor(service=service)
+        return Monitor(service=service, storage=storage)
+
+
+def _storage(redis_url: str | None, service: str) -> Storage | None:
+    """Redis where a URL is given, shared memory where asked for, else none: one process alone."""
+    url = redis_url or os.environ.get("ALERTENGINE_REDIS_URL") or os.environ.get("REDIS_URL")
+    mode = os.environ.get("ALERTENGINE_STORAGE", "redis" if url else "memory")
+    if mode == "shared" and not redis_url:
+        return Shared(service)
+    return RedisStream(url, service) if url and mode != "memory" else None
 
 
 def _signer(secret: str | None) -> Signer | None:

@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from .buckets import FLOOR_S, PER_E, SCALE, TOP
-from .cells import Cell, Flight, ended
+from .cells import Cell, Flight, land
 from .endpoint import Endpoint
 from .monitor import Monitor
 from .ticker import Ticker
@@ -37,9 +37,7 @@ class MetricsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                self.ticker.start()
-            await self.app(scope, receive, send)
+            await self.other(scope, receive, send)
             return
         if self.path in scope["path"] and self.endpoint.owns(scope):
             await self.endpoint(scope, receive, send)
@@ -69,6 +67,17 @@ class MetricsMiddleware:
         if cell is None:
             self.finish(flight, scope, status)
 
+    async def other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Websockets pass unmeasured; the lifespan starts and stops the clockwork."""
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        self.ticker.start()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.ticker.stop()
+
     def finish(self, flight: Flight, scope: Scope, status: int) -> Cell:
         """Enter a request that has ended."""
         del self.live[id(flight)]
@@ -78,7 +87,7 @@ class MetricsMiddleware:
         if status != 200:
             cell.codes[status] = cell.codes.get(status, 0) + 1
         if flight.counted:
-            ended(cell, flight)
+            land(cell, flight)
         self.client(scope.get("client"))
         return cell
 

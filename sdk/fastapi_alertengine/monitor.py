@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from . import config as settings
 from . import health, report
+from .absolute import Watch
 from .buckets import index, value
-from .cells import Cell, Cells, Flight, ended
+from .cells import Cell, Cells, Flight, land
 from .dependency import Call, Dependencies
 from .detection import Judge
 from .faults import Faults
@@ -21,6 +22,7 @@ from .marks import Marks
 from .recovery import Recoveries, Recovery
 from .routes import Routes
 from .runtime import Runtime
+from .storage import Memory, Storage
 from .traffic import Traffic
 from .window import WINDOW_S
 
@@ -42,6 +44,7 @@ class Monitor:
         service: str = "default",
         now: Callable[[], float] = time.monotonic,
         config: settings.AlertConfig | Mapping[str, Any] | None = None,
+        storage: Storage | None = None,
     ) -> None:
         self.service = service
         self.config = settings.coerce(config)
@@ -51,9 +54,11 @@ class Monitor:
         self.anchor = time.time() - self.started
         self.cells = Cells(self.config.max_routes)
         self.routes = Routes(self.cells)
-        self.intake = Intake(self.cells)
+        self.storage = storage or Memory()
+        self.intake = Intake(self.cells, shares=storage is not None)
         self.judge = Judge()
-        self.trend = health.Trend()
+        self.health = health.Health()
+        self.watch = Watch(self.config)
         self.marks = Marks()
         self.recoveries = Recoveries()
         self.live: dict[int, Flight] = {}
@@ -78,7 +83,7 @@ class Monitor:
         if cell.queue:
             flight = _its_own(cell.queue, self.now() - duration_s)
             del self.live[id(flight)]
-            ended(cell, flight)
+            land(cell, flight)
         self.count(cell, status, duration_s)
 
     def count(self, cell: Cell, status: int, duration_s: float) -> None:
@@ -123,6 +128,12 @@ class Monitor:
             self.advance(now)
         return now
 
+    def awake(self) -> None:
+        """The app really begins now; what was imported and set up before does not count as its time."""
+        self.started = self.now()
+        self.due = max(self.due, self.started + 1.0) if not self.live else self.due
+        self.anchor = time.time() - self.started
+
     def advance(self, now: float) -> None:
         """Judge every whole second up to `now`."""
         if now - self.due > IDLE_S:
@@ -134,12 +145,15 @@ class Monitor:
 
     def _second(self, now: float) -> None:
         self._stalls(now)
+        for batch in self.storage.exchange(now, self.intake.own(len(self.live))):
+            self.intake.absorb(batch)
         tallies = self.intake.tallies()
         self.judge.step(now, tallies)
         self.traffic.second(now, tallies)
         self.calls.collect(now)
         self.intake.roll(now, self.judge.alarmed, self.judge.doubtful)
-        self.trend.add(min(health.components(self.judge).values()))
+        self.watch.step(now, self.cells, self.intake.total)
+        self.health.step(self.judge, list(self.watch.breaches.values()))
 
     def _stalls(self, now: float) -> None:
         """Requests still in flight over their route's limit are slow already."""
@@ -157,7 +171,8 @@ class Monitor:
         for i, bound in enumerate(cell.bounds):
             if flight.counted == i and age > value(bound):
                 flight.counted += 1
-                cell.stalled[i] += 1
+                slow, crawl = cell.late
+                cell.late = (slow + 1, crawl) if i == 0 else (slow, crawl + 1)
 
 
 def _its_own(queue: deque[Flight], began: float) -> Flight:

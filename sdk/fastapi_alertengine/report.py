@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-from . import alerts, buckets, health
+from . import alerts, buckets
 from .cells import Cell
 from .window import WINDOW_S, Window
 
@@ -17,25 +17,20 @@ ROUTES = 20
 
 def build(monitor: Monitor, now: float) -> dict[str, Any]:
     """Everything the endpoint tells; changes nothing."""
-    parts = health.components(monitor.judge)
-    score = min(parts.values())
-    status, word = health.status_of(score)
+    health = monitor.health
     return {
-        "status": status,
+        "status": health.status,
         "health_score": {
-            "score": round(score, 1),
-            "status": word,
-            "trend": monitor.trend.told(),
-            "components": {name: round(part, 1) for name, part in parts.items()},
+            "score": round(health.score, 1),
+            "status": health.told,
+            "trend": health.trend,
+            "components": {name: round(part, 1) for name, part in health.components.items()},
         },
         "metrics": _metrics(monitor, now),
-        "alerts": [
-            alerts.told(found, monitor.intake.total, monitor.cells, monitor.wall(found.since))
-            for found in monitor.judge.open()
-        ],
+        "alerts": alerts.told(monitor, now),
         "routes": _routes(monitor),
-        "storage": {"mode": "memory", "state": "ok", "dropped": 0},
-        "workers": 1,
+        "storage": monitor.storage.told(),
+        "workers": monitor.storage.workers,
         "service": monitor.service,
         "version": monitor.marks.version,
         "uptime_s": round(now - monitor.started, 1),
@@ -64,11 +59,11 @@ def _metrics(monitor: Monitor, now: float) -> dict[str, Any]:
         "overall_p99_ms": _ms(p99),
         "error_rate": _share(window.errors(), window.n),
         "client_error_rate": _share(window.client_errors(), window.n),
-        "anomaly_score": round(max(judge.suspicion("latency_spike"), judge.suspicion("error_anomaly")), 3),
+        "anomaly_score": round(max(judge.nearness("latency_spike"), judge.nearness("error_anomaly")), 3),
         "sample_size": window.n,
         "window_s": WINDOW_S,
         "requests_per_s": round(window.n / covered, 3),
-        "in_flight": len(monitor.live),
+        "in_flight": len(monitor.live) + monitor.storage.in_flight,
     }
 
 

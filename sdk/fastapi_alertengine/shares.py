@@ -28,7 +28,9 @@ class Share:
     ratios: tuple[float, ...]
 
     def levels(self, p0: float) -> list[float]:
-        return [min(0.9, max(floor, ratio * p0)) for floor, ratio in zip(self.floors, self.ratios, strict=True)]
+        return [
+            min(0.9, max(floor, ratio * p0)) for floor, ratio in zip(self.floors, self.ratios, strict=True)
+        ]
 
     def terms(self, p0: float) -> Terms:
         p0 = min(p0, 0.5)
@@ -50,6 +52,7 @@ ERRORS = Share("errors", "error_anomaly", (0.012, 0.1, 0.5), (4.0, 8.0, 16.0))
 SLOW = Share("slow", "latency_spike", (0.06, 0.3), (4.0, 10.0))
 CRAWL = Share("crawl", "latency_spike", (0.016, 0.1, 0.5), (6.0, 12.0, 24.0))
 REFUSED = Share("refused", "client_error_anomaly", (0.5, 0.8), (3.0, 6.0))
+LATENCY = (SLOW, CRAWL)
 SHARES = (ERRORS, SLOW, CRAWL, REFUSED)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from . import buckets
 
@@ -44,16 +44,16 @@ class Window:
         self._counts: Counter[int] = Counter()
         self._codes: dict[int, int] = {}
 
-    def add(self, log: Sequence[int], codes: Mapping[int, int]) -> None:
-        """Take bucket indices and status codes into the open slice."""
-        self._counts.update(log)
-        self.n += len(log)
-        total = self.total
-        for bucket in log:
-            total[bucket] += 1
-        for mine in (self._codes, self.codes):
+    def add(self, counts: Mapping[int, int], codes: Mapping[int, int]) -> None:
+        """Take counts by bucket and by status code into the open slice."""
+        total, mine = self.total, self._counts
+        for bucket, count in counts.items():
+            total[bucket] += count
+            mine[bucket] += count
+            self.n += count
+        for known in (self._codes, self.codes):
             for code, count in codes.items():
-                mine[code] = mine.get(code, 0) + count
+                known[code] = known.get(code, 0) + count
 
     def roll(self, number: int) -> list[Slice]:
         """Begin slice `number`; returns the slices that left the window."""

@@ -75,7 +75,7 @@ def test_fixture_is_critical_and_tells_where():
     assert report["evidence"]["exceptions"][0]["errno"] == 111
     assert report["evidence"]["exceptions"][0]["new"] is True
     psp = report["evidence"]["dependencies"][0]
-    assert psp["codes"] == {"503": psp["count"]}
+    assert psp["codes"]["503"] >= 0.9 * psp["count"]
     assert psp["usual"]["fail_rate"] == 0
 
 
