@@ -60,4 +60,6 @@ def _fill(template: str, route: str | None, dependency: str | None) -> str:
     # replace, not format: names come from the application and may contain braces.
     filled = template.replace("{dependency}", dependency or "an outside service")
     filled = filled.replace("{route}", route or "some routes")
-    return filled[:1].upper() + filled[1:]
+    # A name keeps its case, also at the beginning of a sentence.
+    named = (dependency or route) and template.startswith("{")
+    return filled if named else filled[:1].upper() + filled[1:]

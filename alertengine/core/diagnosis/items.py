@@ -79,11 +79,16 @@ def lag(fact: RuntimeFact) -> EvidenceItem:
 
 
 def cpu(fact: RuntimeFact) -> EvidenceItem:
-    return item("runtime.cpu", f"processor: {against(fact.cpu, share)} of one core")
+    return item(
+        "runtime.cpu", f"processor: {share(fact.cpu.now or 0.0)} of one core {usual(fact.cpu, share)}"
+    )
 
 
 def memory_growth(fact: RuntimeFact) -> EvidenceItem:
-    return item("runtime.memory", f"memory grows by {against(fact.rss_slope_mb_s, megabytes)} a second")
+    grown = fact.rss_slope_mb_s
+    return item(
+        "runtime.memory", f"memory grows by {megabytes(grown.now or 0.0)} a second {usual(grown, megabytes)}"
+    )
 
 
 def memory(fact: RuntimeFact) -> EvidenceItem:
@@ -91,7 +96,9 @@ def memory(fact: RuntimeFact) -> EvidenceItem:
 
 
 def collecting(fact: RuntimeFact) -> EvidenceItem:
-    return item("runtime.gc", f"memory clean-up takes {against(fact.gc_ms_per_s, duration)} of every second")
+    took = fact.gc_ms_per_s
+    text = f"memory clean-up takes {duration(took.now or 0.0)} of every second {usual(took, duration)}"
+    return item("runtime.gc", text)
 
 
 def in_flight(fact: RuntimeFact) -> EvidenceItem:

@@ -77,7 +77,7 @@ def leak(runtime: RuntimeFact, window_s: float) -> float:
     """Growth that goes on. Warming up takes a few tenths of a megabyte a second for a few seconds."""
     # Requests that pile up hold memory too, and give it back.
     piled_up = HELD_BY_A_REQUEST_MB * max(0.0, runtime.in_flight_max.rise())
-    slope = clamp((runtime.rss_slope_mb_s.rise() - piled_up / max(1.0, window_s) - 0.5) / 1.2)
+    slope = clamp((runtime.rss_slope_mb_s.rise() - piled_up / max(1.0, window_s) - 0.4) / 0.8)
     own = Reading(None if (rss := runtime.rss_mb.now) is None else rss - piled_up, runtime.rss_mb.usual)
     grown = clamp((own.factor() - 1.15) / 0.5)
     return max(slope, 0.6 * grown) if slope or grown > 0.5 else 0.0
