@@ -162,7 +162,8 @@ def router(engine: Engine) -> APIRouter:
     routes = APIRouter(route_class=LinkRoute)
     desk = Desk(engine)
 
-    @routes.api_route(PATH, methods=["GET", "HEAD"], response_model=None)
+    @routes.head(PATH, include_in_schema=False)
+    @routes.get(PATH, response_model=None)
     async def look(request: Request, token: Token = None) -> Response:
         """What the link is about, as a page or (`Accept: application/json`) as JSON. Changes nothing."""
         return await desk.look(request)
