@@ -86,6 +86,13 @@ class DiagnosisSection(_Section):
     provider: Literal["rules"] = "rules"
 
 
+class RetentionSection(_Section):
+    days: Annotated[float, Field(gt=0, le=36500)] = 7.0
+    """How long a closed incident stays in the store; what is pruned goes into the archive first."""
+    archive_dir: str = "archive"
+    """Where its bundle goes; a relative path lies in the data directory, and empty means: keep no bundle."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What is in force. Channels and actions are the validated settings of their kinds, by name."""
@@ -96,6 +103,7 @@ class Settings:
     poll: Poll
     policy: PolicySection
     diagnosis: DiagnosisSection
+    retention: RetentionSection
     channels: Mapping[str, Any]
     actions: Mapping[str, Any]
     data_dir: Path
@@ -110,6 +118,11 @@ class Settings:
     def store_path(self) -> Path:
         return self.data_dir / self.store.url.removeprefix("sqlite:///")
 
+    @property
+    def archive_path(self) -> Path | None:
+        """Where bundles of pruned incidents go; None where none are kept."""
+        return self.data_dir / self.retention.archive_dir if self.retention.archive_dir else None
+
 
 _SECTIONS: Mapping[str, type[_Section]] = {
     "server": Server,
@@ -118,6 +131,7 @@ _SECTIONS: Mapping[str, type[_Section]] = {
     "poll": Poll,
     "policy": PolicySection,
     "diagnosis": DiagnosisSection,
+    "retention": RetentionSection,
 }
 _NAMED = ("channels", "actions")
 

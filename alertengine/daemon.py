@@ -22,6 +22,7 @@ from alertengine.datadir import DataDir
 from alertengine.errors import AlertEngineError, ConfigError, StoreUnavailable
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.retention import Retention
 from alertengine.scheduler import Scheduler
 from alertengine.store import outbox
 from alertengine.store.log import SYSTEM_TREE
@@ -58,7 +59,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         engine = await stack.enter_async_context(open_engine(settings))
         admin_key = keys(settings, data).admin_key
         await engine.store.verify()
-        scheduler = Scheduler(engine, settings.poll.interval_s)
+        retention = Retention(engine, settings.retention.days, settings.archive_path)
+        scheduler = Scheduler(engine, settings.poll.interval_s, hourly=[retention.run])
         # Where the store cannot be written the daemon still runs, to say so: nothing is executed.
         with contextlib.suppress(StoreUnavailable):
             await _note(engine, SystemEventType.DAEMON_STARTED, version=__version__)

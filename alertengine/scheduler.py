@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]
 
@@ -22,6 +22,7 @@ SWEEP_S = 0.5
 REFRESH_S = 2.0
 OUTBOX_S = 0.5
 DRAIN_S = 8.0
+HOUR_S = 3600.0
 VERIFY_S = 60.0
 VERIFY_SHARE = 0.01
 """At most this share of the time goes into verifying the ledger, however long it has grown."""
@@ -30,9 +31,12 @@ VERIFY_SHARE = 0.01
 class Scheduler:
     """One task a service, so that a target that hangs delays no other."""
 
-    def __init__(self, engine: Engine, interval_s: float) -> None:
+    def __init__(
+        self, engine: Engine, interval_s: float, hourly: Sequence[Callable[[], Awaitable[object]]] = ()
+    ) -> None:
         self._engine = engine
         self._interval_s = interval_s
+        self._hourly = hourly
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._polled: dict[str, Service] = {}
         self._nudges: dict[str, asyncio.Event] = {}
@@ -49,6 +53,8 @@ class Scheduler:
         self._every(SWEEP_S, lambda: sweep(self._engine))
         self._every(REFRESH_S, self.refresh)
         self._every(VERIFY_S, self._verify)
+        for work in self._hourly:
+            self._every(HOUR_S, work)
         self._jobs.start()
 
     async def stop(self) -> None:
@@ -124,7 +130,7 @@ class Scheduler:
             log.warning("%s could not be delivered: %s", delivery.id, error)
         self._engine.memory.outbox.set()  # what waited behind it may go
 
-    def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         async def guarded() -> None:
             try:
                 await work()

@@ -18,12 +18,15 @@ _OWNER = "SELECT DISTINCT tree FROM event WHERE incident = ?"
 _EVENTS = "SELECT idx, body FROM event WHERE tree = ? AND incident = ? ORDER BY seq"
 
 
-def export_file(path: Path, incident: str, vkeys: Sequence[str]) -> Bundle:
-    """The bundle of an incident from this store file, at one moment of it."""
+def export_file(path: Path, incident: str, vkeys: Sequence[str], tenant: str | None = None) -> Bundle:
+    """The bundle of an incident (of this tenant, where one is named) from a store file, at one moment of it."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as db:
             db.execute("BEGIN")
-            return export(db, owner(db, incident), incident, vkeys)
+            tree = owner(db, incident)
+            if tenant not in (None, tree):
+                raise NotFound(f"{tenant} has no incident {incident}.")
+            return export(db, tree, incident, vkeys)
     except sqlite3.Error as error:
         raise StoreDamaged(f"{path} cannot be read ({error}).") from error
 

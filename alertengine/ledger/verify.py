@@ -239,7 +239,8 @@ def _check_pruned(seen: Walk) -> None:
     told: set[int] = set()
     for _, event in seen.own:
         if event["type"] == "incident_pruned":
-            told.update(event["data"]["entries"])
+            for first, last in event["data"]["entries"]:
+                told.update(range(first, last + 1))
     for index in sorted(told ^ seen.pruned):
         word = (
             "was pruned without a word in the log" if index in seen.pruned else "was pruned, yet it is here"

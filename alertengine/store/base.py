@@ -59,6 +59,12 @@ class Store(Protocol):
     async def verify(self) -> Report:
         """Verify everything that is kept; seal the store where it does not verify."""
 
+    async def bundle(self, tenant: str, incident: str) -> bytes:
+        """The incident's evidence bundle. Raises `NotFound`."""
+
+    async def tidy(self) -> None:
+        """Leave nothing on the disk of what was pruned."""
+
     async def probe(self) -> None:
         """Write something harmless, to see whether writing works again."""
 

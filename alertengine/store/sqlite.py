@@ -16,6 +16,8 @@ import aiosqlite
 from alertengine.core.events import Event, NewEvent
 from alertengine.core.model import parse_time
 from alertengine.errors import SchemaTooNew, Stale, StoreDamaged, StoreUnavailable
+from alertengine.ledger.bundle import render
+from alertengine.ledger.export import export_file
 from alertengine.ledger.mark import Mark, Seen
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.verify import Report, verify_file
@@ -162,6 +164,16 @@ class SqliteStore:
             raise
         self._failed = None
         return result
+
+    async def bundle(self, tenant: str, incident: str) -> bytes:
+        return await asyncio.to_thread(lambda: render(export_file(self.path, incident, [self._vkey], tenant)))
+
+    async def tidy(self) -> None:
+        # On the writer's own connection: two that write or checkpoint at once can damage the file before
+        # SQLite 3.51.3.
+        await self._writer.submit(
+            lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), bare=True
+        )
 
     async def probe(self) -> None:
         sql = "INSERT INTO meta (name, value) VALUES ('probe', ?) ON CONFLICT DO UPDATE SET value = excluded.value"

@@ -40,6 +40,8 @@ class Piece:
     work: Callable[[Any], Any]
     answer: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    bare: bool = False
+    """Runs on the connection alone, outside any transaction."""
     result: Any = None
     error: BaseException | None = None
 
@@ -80,9 +82,9 @@ class Writer:
         self._thread.start()
         await asyncio.wrap_future(self._opened)
 
-    async def submit(self, work: Callable[[Any], Any]) -> Any:
+    async def submit(self, work: Callable[[Any], Any], *, bare: bool = False) -> Any:
         loop = asyncio.get_running_loop()
-        piece = Piece(work, loop.create_future(), loop)
+        piece = Piece(work, loop.create_future(), loop, bare)
         self._queue.put(piece)
         # A caller that is cancelled stops waiting; the transaction itself is never cut in half.
         return await piece.answer
@@ -102,7 +104,10 @@ class Writer:
         self._opened.set_result(None)
         try:
             while (batch := self._next_batch()) is not None:
-                self._commit(unit, batch)
+                self._commit(unit, [piece for piece in batch if not piece.bare])
+                for piece in batch:
+                    if piece.bare:
+                        _do_bare(unit, piece)
                 _settle(batch)
         finally:
             unit.db.close()
@@ -125,6 +130,8 @@ class Writer:
 
     def _commit(self, unit: Unit, batch: list[Piece]) -> None:
         db = unit.db
+        if not batch:
+            return
         if self.sealed:
             for piece in batch:
                 piece.error = StoreDamaged(self.sealed)
@@ -162,6 +169,13 @@ def _do(unit: Unit, piece: Piece) -> None:
     else:
         unit.keep()
     db.execute("RELEASE piece")
+
+
+def _do_bare(unit: Unit, piece: Piece) -> None:
+    try:
+        piece.result = piece.work(unit.db)
+    except sqlite3.Error as error:
+        piece.error = unavailable(error)
 
 
 def unavailable(error: sqlite3.Error) -> StoreUnavailable:
