@@ -32,9 +32,11 @@ def memory_leak(facts: Facts, seen: Signals) -> Case:
 def cpu_hog(facts: Facts, seen: Signals) -> Case:
     """Necessary: processor time beyond what the traffic needs. Against: it goes into memory clean-up."""
     runtime, route = facts.runtime, _only_route(facts)
+    # Twice as much of next to nothing harms nobody, unless the loop runs late with it.
+    felt = max(seen.lag, clamp(((runtime.cpu.now or 0.0) - 0.2) / 0.3))
     return for_cause(
         "cpu_hog",
-        Sign(3.2 * seen.cpu, (items.cpu(runtime),)),
+        Sign(3.2 * seen.cpu * felt, (items.cpu(runtime),)),
         Sign(1.5 * seen.lag * seen.cpu, (items.lag(runtime),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.5 * max(seen.leak, seen.gc)),

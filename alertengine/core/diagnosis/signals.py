@@ -67,7 +67,7 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     expected = runtime.cpu.usual * max(1.0, traffic.rps.factor(0.5))
     excess, times = now - expected, (now + 0.01) / (expected + 0.01)
     # Twice the usual is plain for a light process, a tenth of a core more for a heavy one.
-    return clamp(excess / 0.12) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
+    return clamp(excess / 0.06) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
 
 
 HELD_BY_A_REQUEST_MB = 0.05
