@@ -71,72 +71,75 @@ class Pool:
         return lost
 
 
-def make_app(database: Path) -> FastAPI:
-    # The demo command says in words what to do where this package is not there.
-    from fastapi_alertengine import instrument
+class Payments:
+    """The service's own code, such as anybody writes it."""
 
-    state: dict[str, Pool] = {}
+    def __init__(self, database: Path) -> None:
+        # The demo command says in words what to do where this package is not there.
+        from fastapi_alertengine import instrument
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _create(database)
-        state["pool"] = Pool(database, POOL_SIZE)
-        yield
+        self._database = database
+        self.app = FastAPI(title="payments", lifespan=self._lifespan)
+        self.monitor = instrument(self.app, service="payments")
+        self.monitor.mark("startup", version="1.4.2")
+        self.monitor.recovery("restart-pool", preview=self._preview)(self.restart_pool)
+        self.app.post("/pay")(self.pay)
+        self.app.get("/balance")(self.balance)
+        self.app.post("/refund")(self.refund)
+        self.app.get("/about")(self.about)
+        self.app.add_exception_handler(PoolTimeout, self._busy)
 
-    app = FastAPI(title="payments", lifespan=lifespan)
-    monitor = instrument(app, service="payments")
-    monitor.mark("startup", version="1.4.2")
-
-    @asynccontextmanager
-    async def connection() -> AsyncIterator[sqlite3.Connection]:
-        with monitor.dependency("db", "payments") as call:
-            began = asyncio.get_running_loop().time()
-            try:
-                taken = await state["pool"].take()
-            finally:
-                call.waited(asyncio.get_running_loop().time() - began)
-            try:
-                yield taken
-            finally:
-                state["pool"].give(taken)
-
-    @app.post("/pay")
-    async def pay(amount: float = 10.0) -> dict[str, Any]:
-        async with connection() as db:
+    async def pay(self, amount: float = 10.0) -> dict[str, Any]:
+        async with self._connection() as db:
             await asyncio.sleep(0.01)
             row = db.execute("INSERT INTO payment (amount) VALUES (?) RETURNING id", (amount,)).fetchone()
             db.commit()
         return {"id": row[0], "status": "paid"}
 
-    @app.get("/balance")
-    async def balance() -> dict[str, Any]:
-        async with connection() as db:
+    async def balance(self) -> dict[str, Any]:
+        async with self._connection() as db:
             await asyncio.sleep(0.005)
             return {"balance": db.execute("SELECT coalesce(sum(amount), 0) FROM payment").fetchone()[0]}
 
-    @app.post("/refund")
-    async def refund(currency: str = "USD", amount: float = 1.0) -> dict[str, Any]:
-        db = await state["pool"].take()
+    async def refund(self, currency: str = "USD", amount: float = 1.0) -> dict[str, Any]:
+        db = await self._pool.take()
         rate = RATES[currency]  # the bug: a currency it does not know, and `db` is never given back
         db.execute("INSERT INTO payment (amount) VALUES (?)", (-amount * rate,))
         db.commit()
-        state["pool"].give(db)
+        self._pool.give(db)
         return {"status": "refunded"}
 
-    @app.get("/about")
-    async def about() -> dict[str, str]:
+    async def about(self) -> dict[str, str]:
         return {"service": "payments", "version": "1.4.2"}
 
-    @monitor.recovery("restart-pool", preview=lambda: f"closes {POOL_SIZE} connections, {state['pool'].lost} in use")
-    async def restart_pool() -> str:
+    async def restart_pool(self) -> str:
         """recycle the database connection pool of payments"""
-        return f"{state['pool'].recycle()} connections were stuck; {POOL_SIZE} fresh ones are open"
+        return f"{self._pool.recycle()} connections were stuck; {POOL_SIZE} fresh ones are open"
 
-    @app.exception_handler(PoolTimeout)
-    async def busy(request: Any, error: Exception) -> JSONResponse:
+    def _preview(self) -> str:
+        return f"closes {POOL_SIZE} connections, {self._pool.lost} of them in use, and opens {POOL_SIZE} new ones"
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        _create(self._database)
+        self._pool = Pool(self._database, POOL_SIZE)
+        yield
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[sqlite3.Connection]:
+        with self.monitor.dependency("db", "payments") as call:
+            began = asyncio.get_running_loop().time()
+            try:
+                taken = await self._pool.take()
+            finally:
+                call.waited(asyncio.get_running_loop().time() - began)
+            try:
+                yield taken
+            finally:
+                self._pool.give(taken)
+
+    async def _busy(self, request: Any, error: Exception) -> JSONResponse:
         return JSONResponse({"error": "busy, try again"}, 503)
-
-    return app
 
 
 def _create(database: Path) -> None:
@@ -149,7 +152,7 @@ def _create(database: Path) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="payments-") as folder:
-        app = make_app(Path(folder) / "payments.db")
+        app = Payments(Path(folder) / "payments.db").app
         uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="critical", access_log=False)
 
 

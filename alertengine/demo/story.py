@@ -84,7 +84,9 @@ async def _scenes(on: DemoStage, tell: Teller, report: Report, approve: bool) ->
     if approve:
         tell.step("giving the approval through the link's own form")
         _authorized(await _approve(on, alert["url"]))
-    await _within(DECIDED_WITHIN_S, _seen(on, report, EventType.RECOVERY_AUTHORIZED), "nobody decided in time")
+    await _within(
+        DECIDED_WITHIN_S, _seen(on, report, EventType.RECOVERY_AUTHORIZED), "nobody decided in time"
+    )
     tell.step("authorized; the recovery runs inside the app")
     closed = _seen(on, report, EventType.INCIDENT_RESOLVED)
     await _within(RESOLVED_WITHIN_S, closed, "it was not resolved in time")

@@ -35,13 +35,12 @@ class OperatorBody(BaseModel):
 
 def router(engine: Engine) -> APIRouter:
     routes = APIRouter(prefix="/local")
+    _lists(routes, engine)
+    _decisions(routes, engine)
+    return routes
 
-    async def tenant_of(incident_id: str) -> str:
-        owner = await engine.store.fetch(incidents.owner(incident_id))
-        if owner is None:
-            raise NotFound(f"There is no incident {incident_id}.")
-        return owner
 
+def _lists(routes: APIRouter, engine: Engine) -> None:
     @routes.get("/incidents")
     async def list_incidents(
         tenant: str | None = None,
@@ -59,21 +58,15 @@ def router(engine: Engine) -> APIRouter:
         found = await engine.store.fetch(directory.tenants())
         return {"tenants": [{"tenant_id": t.id, "name": t.name, "plan": t.plan} for t in found]}
 
+
+def _decisions(routes: APIRouter, engine: Engine) -> None:
     @routes.post("/incidents/{incident_id}/preview")
     async def post_preview(incident_id: str, body: OperatorBody) -> dict[str, Any]:
-        tenant = await tenant_of(incident_id)
-        incident = await _incident(engine, tenant, incident_id)
-        check_decidable(incident)
-        service = await engine.store.fetch(directory.service(tenant, incident.service_id))
-        shown = await preview(engine, incident, service)
-        assert shown is not None
-        event = NewEvent(type=EventType.RECOVERY_PREVIEWED, data={"channel": "terminal"}, actor=body.actor)
-        await record(engine, incident, [event])
-        return {"incident_id": incident_id, "tenant_id": tenant, **shown.to_json()}
+        return await _preview(engine, await _find(engine, incident_id), body.actor)
 
     @routes.post("/incidents/{incident_id}/approve")
     async def post_approve(incident_id: str, body: OperatorBody) -> dict[str, Any]:
-        tenant = await tenant_of(incident_id)
+        tenant = (await _find(engine, incident_id)).tenant_id
         how = {"channel": "terminal", "token": None, "note": body.note}
         incident = await approve.confirm_as(engine, tenant, incident_id, body.actor, how)
         engine.spawn(advance(engine, tenant, incident_id))
@@ -81,26 +74,35 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.post("/incidents/{incident_id}/reject")
     async def post_reject(incident_id: str, body: OperatorBody) -> dict[str, Any]:
-        tenant = await tenant_of(incident_id)
+        tenant = (await _find(engine, incident_id)).tenant_id
         how = {"channel": "terminal", "note": body.note}
         await approve.reject_as(engine, tenant, incident_id, body.actor, how)
         return {"rejected": True, "incident_id": incident_id, "tenant_id": tenant}
 
     @routes.post("/incidents/{incident_id}/close")
     async def post_close(incident_id: str, body: OperatorBody) -> dict[str, Any]:
-        tenant = await tenant_of(incident_id)
+        tenant = (await _find(engine, incident_id)).tenant_id
         note = body.note or "closed at the terminal"
         await approve.close(engine, tenant, incident_id, body.actor, note)
         return {"closed": True, "incident_id": incident_id, "tenant_id": tenant}
 
-    return routes
 
-
-async def _incident(engine: Engine, tenant: str, incident_id: str) -> Incident:
-    incident = await engine.store.fetch(incidents.incident(tenant, incident_id))
-    if incident is None:
+async def _find(engine: Engine, incident_id: str) -> Incident:
+    owner = await engine.store.fetch(incidents.owner(incident_id))
+    found = await engine.store.fetch(incidents.incident(owner, incident_id)) if owner else None
+    if found is None:
         raise NotFound(f"There is no incident {incident_id}.")
-    return incident
+    return found
+
+
+async def _preview(engine: Engine, incident: Incident, actor: Actor) -> dict[str, Any]:
+    check_decidable(incident)
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    shown = await preview(engine, incident, service)
+    assert shown is not None
+    event = NewEvent(type=EventType.RECOVERY_PREVIEWED, data={"channel": "terminal"}, actor=actor)
+    await record(engine, incident, [event])
+    return {"incident_id": incident.id, "tenant_id": incident.tenant_id, **shown.to_json()}
 
 
 def _decided(incident: Incident) -> dict[str, Any]:
