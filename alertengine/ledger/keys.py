@@ -18,6 +18,10 @@ from alertengine.ledger.note import CheckpointSigner, NoteError, VerifierKey
 
 def open_signer(path: Path, name: str) -> CheckpointSigner:
     """The signer with the key in this file; key and name are made the first time and kept from then on."""
+    if _waiting_file(path).exists():
+        raise ConfigError(
+            ["A change of the ledger's key was cut off; finish it: alertengine ledger rotate-key"]
+        )
     public = public_keys(path)
     if not public:
         signer = CheckpointSigner(load_or_create_key(path), name)
@@ -29,6 +33,33 @@ def open_signer(path: Path, name: str) -> CheckpointSigner:
     if signer.vkey != public[0]:
         raise ConfigError([f"{path} is not the key of {public[0]}; put the right one back from a backup"])
     return signer
+
+
+def current_signer(path: Path) -> CheckpointSigner:
+    """The signer that a rotation begins from, whatever is waiting."""
+    private = load_key(path)
+    for vkey in public_keys(path):
+        signer = CheckpointSigner(private, VerifierKey.parse(vkey).name)
+        if signer.vkey == vkey:
+            return signer
+    raise ConfigError([f"{path} is none of the keys in {_public_file(path)}; put the right one back"])
+
+
+def waiting_signer(path: Path, name: str) -> CheckpointSigner:
+    """The key that is to take over; made durable before anything is signed with it."""
+    return CheckpointSigner(load_or_create_key(_waiting_file(path)), name)
+
+
+def take_over(path: Path, signer: CheckpointSigner) -> None:
+    """Make the waiting key the one that signs. Cut off anywhere, it can be done again."""
+    older = [vkey for vkey in public_keys(path) if vkey != signer.vkey]
+    replace_durably(_public_file(path), "".join(f"{vkey}\n" for vkey in [signer.vkey, *older]).encode())
+    _waiting_file(path).replace(path)
+    sync_directory(path.parent)
+
+
+def _waiting_file(path: Path) -> Path:
+    return path.with_suffix(".next")
 
 
 def public_keys(path: Path) -> list[str]:
