@@ -1,8 +1,10 @@
 """A health report, with or without evidence, as typed facts. Names of the application are cleaned here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from alertengine.core.diagnosis.reading import Reading, mapping, number, pair, positive, rows
@@ -11,6 +13,8 @@ from alertengine.core.diagnosis.redaction import clean
 NAME_LIMIT: Final = 60
 MESSAGE_LIMIT: Final = 300
 ROWS_LIMIT: Final = 50
+CODES_LIMIT: Final = 20
+_STATUS: Final = re.compile(r"[1-5][0-9]{2}")
 DATABASE_KINDS: Final = frozenset(
     {"db", "database", "sql", "postgres", "postgresql", "mysql", "mariadb", "sqlite", "mongo", "mongodb",
      "oracle", "mssql", "redis", "cache", "valkey", "cassandra", "elasticsearch", "pool"}
@@ -219,19 +223,27 @@ def _dependency(row: Mapping[str, object], index: int) -> DependencyFact:
         p50_ms=pair(row, usual, "p50_ms"),
         p95_ms=pair(row, usual, "p95_ms"),
         wait_p95_ms=pair(row, usual, "wait_p95_ms"),
-        codes=_counts(row.get("codes")),
+        codes=_codes(row.get("codes")),
         in_flight=pair(row, usual, "in_flight"),
     )
 
 
-def _counts(value: object) -> Mapping[str, float]:
-    found = list(mapping(value).items())[:ROWS_LIMIT]
+def _codes(value: object) -> Mapping[str, float]:
+    """How often calls failed, by code; codes are the application's words."""
+    found = islice(mapping(value).items(), CODES_LIMIT)
     counts = {_name(key): positive(count) or 0.0 for key, count in found}
     return {key: count for key, count in counts.items() if key and count}
 
 
+def _statuses(value: object) -> Mapping[str, float]:
+    """How often requests ended, by status code."""
+    found = islice(mapping(value).items(), ROWS_LIMIT)
+    counts = {key: positive(count) or 0.0 for key, count in found if _STATUS.fullmatch(str(key))}
+    return {key: count for key, count in counts.items() if count}
+
+
 def _routes(value: object) -> tuple[RouteFact, ...]:
-    return tuple(_route(row, index) for index, row in enumerate(rows(value, 2 * ROWS_LIMIT), 1))
+    return tuple(_route(row, index) for index, row in enumerate(rows(value, ROWS_LIMIT), 1))
 
 
 def _route(row: Mapping[str, object], index: int) -> RouteFact:
@@ -244,7 +256,7 @@ def _route(row: Mapping[str, object], index: int) -> RouteFact:
         p95_ms=pair(row, usual, "p95_ms"),
         error_rate=pair(row, usual, "error_rate"),
         client_error_rate=pair(row, usual, "client_error_rate"),
-        status=_counts(row.get("status")),
+        status=_statuses(row.get("status")),
     )
 
 

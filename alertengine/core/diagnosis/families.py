@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from alertengine.core.diagnosis.facts import DependencyFact, ExceptionFact
@@ -66,6 +67,9 @@ _STATUS_TYPE: Final = re.compile(r"http|status|response|api|request", re.IGNOREC
 _STATUS: Final = re.compile(r"\b(?:429|401|403|5\d\d)\b")
 """An answer that a client library turned into an exception, such as HTTPStatusError."""
 
+cache_answers = lru_cache(maxsize=1024)
+"""Every rule asks for the same few families; the patterns are slow enough to matter."""
+
 _BY_ERRNO: Final = {
     28: DISK, 122: DISK, 12: MEMORY, 111: UNREACHABLE, 61: UNREACHABLE, 104: UNREACHABLE, 101: UNREACHABLE,
     113: UNREACHABLE, 32: UNREACHABLE, 110: TIMEOUT, -2: NAME_OR_CERTIFICATE, -3: NAME_OR_CERTIFICATE,
@@ -73,6 +77,7 @@ _BY_ERRNO: Final = {
 }  # fmt: skip
 
 
+@cache_answers
 def of_code(code: str) -> str:
     """The family of a dependency's failure code, such as `503`, `ReadTimeout` or `refused`."""
     return next((family for family, pattern in _PATTERNS if pattern.search(code)), OTHER)
@@ -80,13 +85,16 @@ def of_code(code: str) -> str:
 
 def of_exception(fact: ExceptionFact) -> str:
     """The family of an exception: by its number, else by its type, else by its words."""
-    if fact.errno in _BY_ERRNO:
-        return _BY_ERRNO[fact.errno]
-    by_type, by_message = of_code(fact.type), of_code(fact.message)
-    if by_type == OTHER and _STATUS_TYPE.search(fact.type) and (status := _STATUS.search(fact.message)):
+    return _BY_ERRNO.get(fact.errno or 0) or _of_words(fact.type, fact.message)
+
+
+@cache_answers
+def _of_words(kind: str, message: str) -> str:
+    by_type, by_message = of_code(kind), of_code(message)
+    if by_type == OTHER and _STATUS_TYPE.search(kind) and (status := _STATUS.search(message)):
         return of_code(status.group())
     if by_type == OTHER:
-        return by_message if _is_general(fact.type) else OTHER
+        return by_message if _is_general(kind) else OTHER
     # A time-out may be the pool's, a failure to connect the name's: the message knows.
     return by_message if by_message in (DISK, POOL, NAME_OR_CERTIFICATE) else by_type
 

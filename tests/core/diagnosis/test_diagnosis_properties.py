@@ -1,6 +1,7 @@
 """Whatever a report holds, a finding comes out: bounded, printable, with causes of the list."""
 
 import copy
+import time
 import unicodedata
 from typing import Any
 
@@ -99,6 +100,22 @@ def test_any_fetch_error_gives_a_finding(kind: str, detail: str, status: int | N
 @given(st.sampled_from(sorted(MAKERS)))
 def test_the_same_report_gives_the_same_finding(cause: str) -> None:
     assert diagnose(REPORTS[cause]) == diagnose(copy.deepcopy(REPORTS[cause]))
+
+
+def test_a_report_made_to_be_expensive_costs_little() -> None:
+    codes = {str(code): 1 for code in range(2000)}
+    calls = [
+        {"kind": "http", "name": f"d{n}" * 50, "codes": codes, "fail_rate": 1, "count": 9} for n in range(500)
+    ]
+    routes = [{"route": f"/{n}" * 40, "status": codes, "error_rate": 0.5} for n in range(500)]
+    raised = [{"type": "X" * 500, "message": "a@b.c 4111 " * 500, "count": 5} for _ in range(500)]
+    report = {
+        "evidence": {"exceptions": raised, "dependencies": calls, "routes": routes},
+        "alerts": [{}] * 5000,
+    }
+    began = time.process_time()
+    check(diagnose(report))
+    assert time.process_time() - began < 2.0
 
 
 REPORTS = {cause: scenario(cause, 1) for cause in MAKERS}
