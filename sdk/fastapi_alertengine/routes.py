@@ -55,11 +55,8 @@ class Routes:
         if known is None:
             if len(self._mounted) >= REMEMBERED:
                 self._mounted.clear()
-            path = _template(route)
-            known = (
-                self._cells.get(prefix + path if path != UNMATCHED else prefix or path, scope["method"]),
-                route,
-            )
+            path = "" if prefix and _is_mount(route) else _template(route)
+            known = self._cells.get(prefix + path, scope["method"]), route
             self._mounted[key] = known
         return known[0]
 
@@ -85,6 +82,10 @@ class Routes:
         return None
 
 
+def _is_mount(route: Any) -> bool:
+    return hasattr(route, "app") and not hasattr(route, "endpoint")
+
+
 def _template(route: Any) -> str:
     path = getattr(route, "path", None)
     return path if isinstance(path, str) else UNMATCHED
@@ -104,7 +105,7 @@ def _mount_template(routes: Any, mounted: str) -> str:
 
 def _mount_step(route: Any, mounted: str) -> tuple[str, str, Any] | None:
     regex = getattr(route, "path_regex", None)
-    if regex is None or not hasattr(route, "app") or hasattr(route, "endpoint"):
+    if regex is None or not _is_mount(route):
         return None
     match = regex.match(mounted + "/")
     if not match or not route.path:

@@ -66,6 +66,10 @@ class Shared:
             self._writer.close()
             self._writer = None
             self._pid = 0
+            try:
+                self._path.rmdir()
+            except OSError:  # others are still there
+                pass
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
