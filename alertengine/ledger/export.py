@@ -57,6 +57,18 @@ def export(db: sqlite3.Connection, tree: str, incident: str, vkeys: Sequence[str
     )
 
 
+def checkpoints(path: Path, tree: str | None = None) -> list[bytes]:
+    """The newest checkpoint of every tree, or of one."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as db:
+            rows = db.execute(
+                "SELECT note FROM checkpoint WHERE ? IN (tree, '') ORDER BY tree", (tree or "",)
+            )
+            return [note for (note,) in rows]
+    except sqlite3.Error as error:
+        raise StoreDamaged(f"{path} cannot be read ({error}).") from error
+
+
 def checkpoint_note(db: sqlite3.Connection, tree: str) -> bytes:
     row = db.execute("SELECT note FROM checkpoint WHERE tree = ?", (tree,)).fetchone()
     if row is None:

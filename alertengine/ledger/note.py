@@ -146,6 +146,21 @@ def split(note: bytes) -> tuple[str, tuple[Signature, ...]]:
     return text + "\n", signatures
 
 
+def split_all(notes: bytes) -> list[bytes]:
+    """The single notes of a file that holds several, one after the other."""
+    found: list[list[bytes]] = []
+    signed = True
+    for line in notes.splitlines(keepends=True):
+        is_signature = line.startswith(_DASH.encode())
+        if signed and not is_signature:
+            found.append([])
+        if not found:
+            raise NoteError("a note does not begin with a signature")
+        found[-1].append(line)
+        signed = is_signature
+    return [b"".join(lines) for lines in found]
+
+
 def parse_checkpoint(text: str) -> Checkpoint:
     """Read a checkpoint's text. Extension lines are refused: nothing of ours writes them."""
     lines = text.split("\n")

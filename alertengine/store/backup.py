@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alertengine.core.model import rfc3339
-from alertengine.errors import ConfigError, StoreDamaged
+from alertengine.errors import Invalid, StoreDamaged
 from alertengine.ledger.keys import open_signer, public_keys, sync_directory, write_durably
 from alertengine.ledger.verify import Report, verify_file
 from alertengine.store.offline import accept
@@ -43,7 +43,7 @@ class Place:
 def back_up(place: Place, target: Path, now: datetime) -> Report:
     """Write `target`, durably, while a daemon may be running. Refuses to write over a file."""
     if target.exists():
-        raise ConfigError([f"{target} is there already; choose another name"])
+        raise Invalid(f"{target} is there already; choose another name")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         copy = Path(folder) / STORE
         _copy_store(place.store, copy)
@@ -64,11 +64,9 @@ def back_up(place: Place, target: Path, now: datetime) -> Report:
 def restore(place: Place, source: Path, now: datetime) -> Report:
     """Fill an empty data directory from a backup. Links that were out when it was made no longer work."""
     if place.data_dir.exists() and any(place.data_dir.iterdir()):
-        raise ConfigError(
-            [f"{place.data_dir} is not empty; restore into a new --data-dir, or move it away first"]
-        )
+        raise Invalid(f"{place.data_dir} is not empty; restore into a new --data-dir, or move it away first")
     if place.store.exists():
-        raise ConfigError([f"{place.store} is there already; move it away first"])
+        raise Invalid(f"{place.store} is there already; move it away first")
     contents = _unpack(source)
     place.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = [_put(place, name, data) for name, data in contents.items()]
@@ -120,9 +118,9 @@ def _unpack(source: Path) -> dict[str, bytes]:
         manifest: dict[str, Any] = json.loads(contents.pop("manifest.json"))
         form, digests = manifest["form"], manifest["files"]
     except (tarfile.TarError, OSError, KeyError, ValueError, TypeError) as error:
-        raise ConfigError([f"{source} is no backup of AlertEngine ({error})"]) from error
+        raise Invalid(f"{source} is no backup of AlertEngine ({error})") from error
     if form != FORM or STORE not in digests:
-        raise ConfigError([f"{source} is a backup of the form {form!r}; this program reads {FORM}"])
+        raise Invalid(f"{source} is a backup of the form {form!r}; this program reads {FORM}")
     if contents.keys() != digests.keys() or not contents.keys() <= {STORE, *KEPT}:
         raise StoreDamaged(f"{source} does not hold the files that its manifest names.")
     for name, data in contents.items():

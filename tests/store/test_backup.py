@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alertengine.core.events import EventType, NewEvent
-from alertengine.errors import ConfigError, StoreDamaged
+from alertengine.errors import ConfigError, Invalid, StoreDamaged
 from alertengine.ledger import bundle
 from alertengine.ledger.keys import open_signer, public_keys
 from alertengine.ledger.verify import verify_file
@@ -113,10 +113,10 @@ async def test_a_place_that_is_not_empty_is_left_alone(place: Place, tmp_path: P
     await (await opened(place)).close()
     back_up(place, tmp_path / "b.tar", AT)
     before = sorted(place.data_dir.iterdir())
-    with pytest.raises(ConfigError, match="is not empty"):
+    with pytest.raises(Invalid, match="is not empty"):
         restore(place, tmp_path / "b.tar", AT)
     assert sorted(place.data_dir.iterdir()) == before
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(Invalid, match="is there already"):
         back_up(place, tmp_path / "b.tar", AT)
 
 
@@ -132,7 +132,7 @@ async def test_a_damaged_backup_is_refused_and_leaves_nothing(
     data[int(len(data) * at)] ^= 0xFF
     (tmp_path / "b.tar").write_bytes(data)
     new = elsewhere(tmp_path)
-    with pytest.raises((ConfigError, StoreDamaged)):
+    with pytest.raises((Invalid, StoreDamaged)):
         restore(new, tmp_path / "b.tar", AT)
     assert not new.data_dir.exists() or not any(new.data_dir.iterdir())
 
@@ -140,7 +140,7 @@ async def test_a_damaged_backup_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize("content", [b"", b"nothing", b"\0" * 10240])
 def test_what_is_no_backup_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b.tar").write_bytes(content)
-    with pytest.raises(ConfigError, match="is no backup"):
+    with pytest.raises(Invalid, match="is no backup"):
         restore(elsewhere(tmp_path), tmp_path / "b.tar", AT)
 
 
