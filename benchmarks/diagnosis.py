@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Traffic:
     rate: float
     scanning: float = 0.0
     late: int = 0
+    idle: list["Connection"] = field(default_factory=list)
 
 
 @dataclass
@@ -68,26 +69,35 @@ class Site:
     stub: subprocess.Popen[bytes]
 
 
-async def exchange(port: int, request: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    """One request on its own connection: status and body."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def exchange(
+    port: int, request: str, headers: dict[str, str] | None = None, idle: list[Connection] | None = None
+) -> tuple[int, bytes]:
+    """One request: status and body. The connection is taken from `idle` and given back to it, if there is one."""
+    reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+    lines = [f"{request} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-length: 0"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     try:
-        lines = [f"{request} HTTP/1.1", f"host: 127.0.0.1:{port}", "connection: close", "content-length: 0"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        await writer.drain()
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        # Not until the end of the stream: the outside service keeps its connections open.
         length = int(head.partition("content-length:")[2].partition("\r\n")[0])
-        return int(head.split(" ", 2)[1]), await reader.readexactly(length)
-    finally:
+        answer = int(head.split(" ", 2)[1]), await reader.readexactly(length)
+    except BaseException:
         writer.close()
+        raise
+    if idle is None:
+        writer.close()
+    else:
+        idle.append((reader, writer))
+    return answer
 
 
 async def hit(port: int, request: str, client: str, traffic: Traffic) -> None:
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            await exchange(port, request, {"x-forwarded-for": client})
+            await exchange(port, request, {"x-forwarded-for": client}, traffic.idle)
     except (OSError, TimeoutError, EOFError, ValueError):
         traffic.late += 1
 

@@ -55,6 +55,8 @@ def loop_block(facts: Facts, seen: Signals) -> Case:
         Sign(0.4 * (1 - seen.cpu) * cpu_known, (items.cpu(runtime),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.5 * seen.cpu),
+        # A fifth of a core may be usual here, or may be the reason.
+        Sign(-1.8 if runtime.cpu.usual is None and (runtime.cpu.now or 0.0) > 0.2 else 0.0),
         Sign(-4.5 * max(seen.leak, seen.gc)),
         Sign(-1.5 * seen.surge),
         route=route.route if route else None,

@@ -63,7 +63,7 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     if now is None:
         return 0.0
     if runtime.cpu.usual is None:
-        return clamp((now - 0.6) / 0.3)
+        return clamp((now - 0.3) / 0.4)
     expected = runtime.cpu.usual * max(1.0, traffic.rps.factor(0.5))
     excess, times = now - expected, (now + 0.01) / (expected + 0.01)
     # Twice the usual is plain for a light process, a tenth of a core more for a heavy one.
@@ -159,7 +159,11 @@ def everywhere(facts: Facts) -> float:
 def waiting(fact: DependencyFact) -> float:
     """Waiting for a connection, against how long a call usually takes."""
     worth_noticing = max(60.0, 1.5 * (fact.p95_ms.usual or 0.0))
-    return clamp((fact.wait_p95_ms.rise() - 5) / worth_noticing) * reliable(fact.count.now, 3)
+    strength = clamp((fact.wait_p95_ms.rise() - 5) / worth_noticing) * reliable(fact.count.now, 3)
+    if fact.p95_ms.usual is None and fact.p95_ms.now:
+        # Whether the calls are slow is not known: only waiting far longer than they take speaks for itself.
+        strength *= clamp((fact.wait_p95_ms.now or 0.0) / (8 * fact.p95_ms.now))
+    return strength
 
 
 def failing(fact: DependencyFact) -> float:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import cache
+from typing import Any
 
 import pytest
 from synthetic_faults import MAKERS, scenario
@@ -49,6 +50,23 @@ def test_right_often_enough_and_seldom_wrong() -> None:
 def test_no_cause_is_left_behind(cause: str) -> None:
     marks = graded(cause)
     assert marks["right"] / len(SEEDS) >= 0.8, marks
+
+
+def without_usual(value: Any) -> Any:
+    """The same report of a process that knows nothing from before."""
+    if isinstance(value, dict):
+        return {key: None if key == "usual" else without_usual(inner) for key, inner in value.items()}
+    return [without_usual(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_without_usual_values_it_is_more_often_unsure_than_wrong() -> None:
+    marks: Counter[str] = Counter()
+    for cause in MAKERS:
+        for seed in SEEDS[:8]:
+            found = diagnose(without_usual(scenario(cause, seed))).cause
+            marks["right" if found == cause else "unclear" if found == UNCLEAR else "wrong"] += 1
+    assert marks["right"] / marks.total() >= 0.75, marks
+    assert marks["wrong"] / marks.total() <= 0.08, marks
 
 
 def test_confidence_means_something() -> None:
