@@ -1,0 +1,191 @@
+"""`alertengine preview`, `approve`, `reject`, `close`: the operator's own decisions at the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alertengine.cli.failure import NOT_SO, NotSo, WrongUse
+from alertengine.cli.incidents import IncidentId, read_events, segment
+from alertengine.cli.output import say, show, show_json, talk_console, visible
+from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from alertengine.cli.client import Client
+    from alertengine.core.events import Event
+
+LOOK_AGAIN_S = 0.5
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="What to record with it.")]
+Json = dict[str, Any]
+
+
+def preview(
+    ctx: typer.Context,
+    incident: IncidentId,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Show what the proposed recovery would do. Changes nothing but the record that you looked."""
+    from alertengine.cli.client import run
+
+    seen = run(place(ctx, config, data_dir).settings(), lambda client: _act(client, incident, "preview"))
+    if as_json:
+        show_json(seen)
+    else:
+        show(_proposal(seen))
+
+
+def approve(
+    ctx: typer.Context,
+    incident: IncidentId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is resolved or failed.")] = False,
+    note: Note = "",
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Look at the proposed recovery, then run it. Exit 1 with --wait where it did not end well."""
+    from alertengine.cli.client import run
+
+    if not yes and not sys.stdin.isatty():
+        raise WrongUse("stdin is no terminal, so nobody can be asked: give --yes to approve.")
+
+    async def work(client: Client) -> Json:
+        before = await _trail(client, incident)
+        talk_console().print(_proposal(await _act(client, incident, "preview")))
+        if not yes and not typer.confirm("Run this now?", err=True):
+            raise NotSo("Nothing was run.")
+        if _decisions(await _trail(client, incident)) != _decisions(before):
+            raise NotSo("The incident went on while you looked. Nothing was run; look again.")
+        decided = await _act(client, incident, "approve", note)
+        say(_approved(decided))
+        trail = await (_follow if wait else _trail)(client, incident)
+        return {**decided, "stage": trail["stage"], "execution": _execution(decided, trail)}
+
+    decided = run(place(ctx, config, data_dir).settings(), work)
+    if as_json:
+        show_json(decided)
+    else:
+        execution = decided["execution"] or {"id": "-", "status": "waiting for more approvals"}
+        show(f"{visible(execution['id'])}  {visible(execution['status'])}  {decided['stage']}")
+    if wait and decided["stage"] != "RESOLVED":
+        raise typer.Exit(NOT_SO)
+
+
+def reject(
+    ctx: typer.Context,
+    incident: IncidentId,
+    note: Note = "",
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Decide that the proposed recovery is not run."""
+    from alertengine.cli.client import run
+
+    settings = place(ctx, config, data_dir).settings()
+    _done(run(settings, lambda client: _act(client, incident, "reject", note)), as_json, "Rejected")
+
+
+def close(
+    ctx: typer.Context,
+    incident: IncidentId,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What you found. Recorded.")],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """End an incident that cannot end by itself, and say what you found."""
+    from alertengine.cli.client import run
+
+    settings = place(ctx, config, data_dir).settings()
+    _done(run(settings, lambda client: _act(client, incident, "close", note)), as_json, "Closed")
+
+
+def _done(answer: Json, as_json: bool, what: str) -> None:
+    if as_json:
+        show_json(answer)
+    else:
+        say(f"{what}. It is on record: alertengine audit {answer['incident_id']}")
+
+
+async def _act(client: Client, incident: str, what: str, note: str = "") -> Json:
+    body = {"operator": getpass.getuser(), "note": note}
+    return await client.post(f"/local/incidents/{segment(incident)}/{what}", body)
+
+
+async def _trail(client: Client, incident: str) -> Json:
+    return await client.get(f"/audit/{segment(incident)}")
+
+
+def _decisions(trail: Json) -> list[int]:
+    """The events that change what an approval would mean."""
+    idle = ("alert_", "recovery_previewed", "authorization_refused", "incident_escalated")
+    return [e["seq"] for e in trail["events"] if not e["type"].startswith(idle)]
+
+
+def _proposal(seen: Json) -> Text:
+    from rich.text import Text
+
+    action = seen["action"]
+    what = f": {visible(action['description'])}" if action["description"] else ""
+    lines = [visible(line) for line in str(seen["preview"]).splitlines()]
+    return Text.assemble(
+        (visible(action["name"]), "bold"),
+        what,
+        f"\n  runs     {visible(action['would_run'])}",
+        f"\n  risk     {visible(action['risk'])}",
+        "\n  preview  ",
+        "\n           ".join(lines),
+    )
+
+
+def _approved(decided: Json) -> str:
+    if decided["authorized"]:
+        return f"Authorized: {decided['action']}."
+    count = decided["approvals"]
+    if decided["execution"]:
+        return f"Approved: {decided['action']}."
+    return (
+        f"Approved, {count['given']} of {count['required']}: another person is needed before anything runs."
+    )
+
+
+def _execution(decided: Json, trail: Json) -> Json | None:
+    """The authorized run as it stands by now."""
+    if decided["execution"] is None:
+        return None
+    from alertengine.core.incident import fold
+
+    events = read_events(trail)
+    now = fold(events).execution
+    return now.to_json() if now else decided["execution"]
+
+
+async def _follow(client: Client, incident: str) -> Json:
+    """Tell each new event until the incident is over, or a person is owed again."""
+    from alertengine.cli.story import Story
+
+    console, seen = talk_console(), 0
+    while True:
+        trail = await _trail(client, incident)
+        events = read_events(trail)
+        if len(events) > seen:
+            console.print(Story(events[seen:], before=events[seen - 1] if seen else None))
+            seen = len(events)
+        if _settled(events, trail["stage"]):
+            return trail
+        await asyncio.sleep(LOOK_AGAIN_S)
+        await client.tick(trail["tenant_id"], events[0].data["service_id"])
+
+
+def _settled(events: list[Event], stage: str) -> bool:
+    return stage not in ("AUTHORIZED", "RECOVERING", "VERIFYING")

@@ -1,0 +1,162 @@
+"""`alertengine incidents`, `audit`, `deliveries`: what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alertengine.cli.output import moment, say, show, show_json, styled
+from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alertengine.core.events import Event
+
+IncidentId = Annotated[str, typer.Argument(metavar="ID", help="The incident, e.g. inc_4f1c…")]
+
+
+def incidents(
+    ctx: typer.Context,
+    tenant: Annotated[str | None, typer.Option(metavar="TENANT_ID", help="Of this tenant alone.")] = None,
+    service: Annotated[str | None, typer.Option(metavar="NAME", help="Of this service alone.")] = None,
+    still_open: Annotated[bool, typer.Option("--open", help="Only what is not over.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 50,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """List incidents, newest first."""
+    from alertengine.cli.client import Client, run
+
+    async def work(client: Client) -> dict[str, Any]:
+        asked = {"tenant": tenant, "service": service, "open": still_open, "limit": limit}
+        return await client.get("/local/incidents", **asked)
+
+    found = run(place(ctx, config, data_dir).settings(), work)
+    if as_json:
+        show_json(found)
+    elif found["incidents"]:
+        show(listing(found["incidents"]))
+    else:
+        say("There is no such incident." if tenant or service or still_open else "There was no incident yet.")
+
+
+def listing(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_header=True)
+    for title in ("incident", "opened", "stage"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for row in rows:
+        table.add_row(
+            styled(row["incident_id"]),
+            styled(moment(row["opened_at"])[:-3], "dim"),
+            styled(row["stage"], stage_style(row["stage"])),
+            styled(row["title"]),
+        )
+    return table
+
+
+def stage_style(stage: str) -> str:
+    return {"RESOLVED": "green", "UNKNOWN": "red", "EXPIRED": "yellow", "REJECTED": "yellow"}.get(
+        stage, "bold"
+    )
+
+
+def audit(
+    ctx: typer.Context,
+    incident: IncidentId,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Tell one incident's story: every event, with who and when."""
+    from alertengine.cli.client import Client, run
+
+    async def work(client: Client) -> dict[str, Any]:
+        return await client.get(f"/audit/{segment(incident)}")
+
+    trail = run(place(ctx, config, data_dir).settings(), work)
+    if as_json:
+        show_json(trail)
+        return
+    from rich.console import Group
+
+    from alertengine.cli.story import Story, heading
+
+    events = read_events(trail)
+    show(Group(heading(events, trail["stage"]), Story(events)))
+
+
+def read_events(trail: dict[str, Any]) -> list[Event]:
+    """The events of a trail as the API tells it."""
+    from alertengine.core.events import Event, event_type
+    from alertengine.core.model import Actor, parse_time
+
+    return [
+        Event(
+            **{
+                **raw,
+                "tenant_id": trail["tenant_id"],
+                "incident_id": trail["incident_id"],
+                "at": parse_time(raw["at"]),
+                "type": event_type(raw["type"]),
+                "actor": Actor(**raw["actor"]),
+            }
+        )
+        for raw in trail["events"]
+    ]
+
+
+def segment(identifier: str) -> str:
+    """What somebody typed, as one segment of a path."""
+    from urllib.parse import quote
+
+    return quote(identifier, safe="")
+
+
+def deliveries(
+    ctx: typer.Context,
+    incident: IncidentId,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Show every attempt to deliver an incident's messages."""
+    from alertengine.cli.client import Client, run
+
+    async def work(client: Client) -> dict[str, Any]:
+        return await client.get(f"/delivery/{segment(incident)}")
+
+    log = run(place(ctx, config, data_dir).settings(), work)
+    if as_json:
+        show_json(log)
+    elif log["attempts"]:
+        show(attempts(log["attempts"]))
+    else:
+        say("Nothing was sent about this incident.")
+
+
+def attempts(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for title in ("at", "to", "by"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("try", justify="right")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("detail", overflow="fold")
+    styles = {"accepted": "green", "failed": "yellow", "dead": "red"}
+    for row in rows:
+        table.add_row(
+            styled(moment(row["at"]), "dim"),
+            styled(row["contact"]),
+            styled(row["channel"]),
+            styled(row["attempt"]),
+            styled(row["outcome"], styles.get(row["outcome"], "")),
+            styled(row["error"] or row["provider_message_id"], "dim"),
+        )
+    return table

@@ -1,0 +1,107 @@
+"""The command `alertengine`. Nothing heavy is imported until a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from alertengine import __version__
+from alertengine.cli import decide, incidents, onboard, serve, setup, status
+from alertengine.cli.failure import failed
+from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place
+
+GROUPS: dict[str, str] = {
+    # name -> "module:typer application"; the module imports what is heavy inside its commands.
+}
+
+
+class Root(TyperGroup):
+    """Turns what a command raises into one line and an exit status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # an old terminal gets a ?, not a traceback
+        try:
+            return super().main(*args, **kwargs)
+        except Exception as error:
+            debug = "--debug" in (kwargs.get("args") or sys.argv)
+            sys.exit(failed(error, debug=debug))
+
+
+app = typer.Typer(
+    cls=Root,
+    name="alertengine",
+    help="Tells the engineer on call on the phone that a service fails, and runs the recovery they approve: "
+    "once, verified, on the record.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"alertengine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    ctx.obj = Place(config=config, data_dir=data_dir, debug=debug)
+
+
+def demo(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Approve by itself, through the link's own form.")
+    ] = False,
+    as_json: AsJson = False,
+    port: Annotated[int, typer.Option(help="The daemon's port; another is taken where it is busy.")] = 9000,
+) -> None:
+    """See the whole product in one terminal in under a minute. Leaves nothing behind."""
+    from alertengine.cli import demo
+    from alertengine.cli.output import talk_console
+
+    raise typer.Exit(demo.run(talk_console(), yes=yes, as_json=as_json, port=port))
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "init": setup.init,
+    "check": setup.check,
+    "serve": serve.serve,
+    "onboard": onboard.onboard,
+    "test": onboard.rehearse,
+    "status": status.status,
+    "incidents": incidents.incidents,
+    "audit": incidents.audit,
+    "deliveries": incidents.deliveries,
+    "preview": decide.preview,
+    "approve": decide.approve,
+    "reject": decide.reject,
+    "close": decide.close,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+for name, target in GROUPS.items():
+    module, _, attribute = target.partition(":")
+    app.add_typer(getattr(import_module(module), attribute), name=name)
+
+
+def main() -> None:
+    app()

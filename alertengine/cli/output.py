@@ -1,0 +1,71 @@
+"""Data on stdout, talk on stderr; what others wrote is shown and never obeyed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+WIDEST = 110
+"""Wider lines are hard to read."""
+
+
+def data_console() -> Console:
+    return _console(sys.stdout)
+
+
+def talk_console() -> Console:
+    return _console(sys.stderr)
+
+
+def _console(stream: Any) -> Console:
+    from rich.console import Console
+
+    console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    console.width = min(console.width, WIDEST)
+    return console
+
+
+def show(what: RenderableType) -> None:
+    """An answer for people, on stdout."""
+    data_console().print(what)
+    sys.stdout.flush()
+
+
+def show_json(value: Any) -> None:
+    """An answer for programs, on stdout. Escaped to ASCII, so that no character can act on a terminal."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def say(message: str) -> None:
+    """A line of talk, on stderr."""
+    sys.stderr.write("\n".join(visible(line) for line in message.split("\n")) + "\n")
+    sys.stderr.flush()
+
+
+def visible(value: Any) -> str:
+    """`value` as one line without anything that acts on a terminal or cannot be seen."""
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)
+
+
+def styled(value: Any, style: str = "") -> Text:
+    """`visible`, for a table."""
+    from rich.text import Text
+
+    return Text(visible(value), style)
+
+
+def moment(stamp: str | None) -> str:
+    """A time from the API, as the clock on the wall shows it."""
+    return f"{local(stamp):%d %b %H:%M:%S}" if stamp else ""
+
+
+def local(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp).astimezone()

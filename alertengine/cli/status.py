@@ -1,0 +1,188 @@
+"""`alertengine status`: how everything is, at a glance."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alertengine.cli.failure import NotSo
+from alertengine.cli.incidents import listing
+from alertengine.cli.output import data_console, say, show, show_json, styled, visible
+from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from alertengine.cli.client import Client
+
+LOOK_AGAIN_S = 1.0
+SPARKS = "▁▂▃▄▅▆▇█"
+SHOWN_SCORES = 20
+NO_DAEMON = "No daemon runs here, so nothing is watched: alertengine serve."
+Json = dict[str, Any]
+
+
+def status(
+    ctx: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show what changes.")] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Show services, their health, open incidents, the daemon's own mode and its queue."""
+    from alertengine.cli.client import run
+
+    async def work(client: Client) -> None:
+        if watch and not client.has_daemon:
+            raise NotSo(NO_DAEMON)
+        if watch:
+            await _watch(client, as_json)
+            return
+        seen = await _look(client)
+        if not seen["daemon"]:
+            say(NO_DAEMON)
+        show_json(seen) if as_json else show(picture(seen))
+
+    run(place(ctx, config, data_dir).settings(), work)
+
+
+async def _look(client: Client) -> Json:
+    seen = await client.get("/status")
+    found = await client.get("/local/incidents", open=True, limit=100)
+    return {"daemon": client.has_daemon, **seen, "incidents": found["incidents"]}
+
+
+async def _watch(client: Client, as_json: bool) -> None:
+    """Paint when something that is shown has changed, and only then."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        paint = _painter(stack, as_json)
+        last = None
+        while True:
+            seen = await _look_or_say(client, last)
+            if _shown(seen) != _shown(last):
+                paint(seen)
+            last = seen
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def _look_or_say(client: Client, last: Json | None) -> Json:
+    from alertengine.errors import DaemonUnreachable
+
+    try:
+        return await _look(client)
+    except DaemonUnreachable:
+        return {**(last or {}), "mode": "NO ANSWER", "reasons": ["the daemon does not answer any more"]}
+
+
+def _painter(stack: Any, as_json: bool) -> Callable[[Json], None]:
+    if as_json:
+        return show_json
+    if not sys.stdout.isatty():
+        return lambda seen: show(picture(seen))
+    from rich.live import Live
+
+    live = stack.enter_context(Live(console=data_console(), auto_refresh=False, vertical_overflow="visible"))
+    return lambda seen: live.update(picture(seen), refresh=True)
+
+
+def _shown(seen: Json | None) -> Any:
+    """What the picture is drawn from; ages and the times of polls are not."""
+    if seen is None:
+        return None
+    services = [{**s, "polled_at": None, "scores": spark(s["scores"])} for s in seen.get("services", ())]
+    return {**seen, "services": services, "loop": None}
+
+
+def picture(seen: Json) -> Group:
+    from rich.console import Group
+
+    parts: list[Any] = [_mode(seen)]
+    if seen.get("services"):
+        parts += ["", _services(seen)]
+    if seen.get("incidents"):
+        parts += ["", listing(seen["incidents"])]
+    return Group(*parts)
+
+
+def _mode(seen: Json) -> Text:
+    from rich.text import Text
+
+    mode = seen["mode"]
+    styles = {"NORMAL": "bold green", "DEGRADED": "bold yellow"}
+    said = Text.assemble((mode, styles.get(mode, "bold red")))
+    said.append(f"  {_counts(seen)}")
+    for reason in seen["reasons"]:
+        said.append(f"\n  {visible(reason)}", "yellow")
+    said.append("\nchannels ", "dim").append(_channels(seen))
+    return said
+
+
+def _counts(seen: Json) -> str:
+    counts = [
+        _many(len(seen.get("services", ())), "service"),
+        f"{_many(len(seen.get('incidents', ())), 'incident')} open",
+        f"{seen.get('queue', 0)} in the queue",
+    ]
+    dead = seen.get("dlq_count", 0)
+    return " · ".join(counts + ([f"{_many(dead, 'dead letter')}"] if dead else []))
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def _channels(seen: Json) -> str:
+    rows = seen.get("channels", {}).items()
+    return " · ".join(f"{visible(name)} {visible(row['state'])}" for name, row in rows)
+
+
+def _services(seen: Json) -> Table:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, max_width=24, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in seen["services"]:
+        sign, style = _SIGNS.get(row["health"], ("?", ""))
+        score = "–" if row["score"] is None else f"{row['score']:.0f}"
+        headline = f"  {row['headline']}" if row["headline"] else ""
+        table.add_row(
+            styled(sign, style),
+            styled(row["service"], "bold"),
+            styled(score),
+            styled(spark(row["scores"]), style),
+            styled(f"{row['health']}{headline}"),
+        )
+    return table
+
+
+_SIGNS = {
+    "ok": ("●", "green"),
+    "warning": ("▲", "yellow"),
+    "critical": ("■", "bold red"),
+    "unreachable": ("×", "bold red"),
+    "unknown": ("○", "dim"),
+}
+
+
+def spark(scores: list[float | None]) -> str:
+    """The last scores (0-100) as a small line; a gap where a poll had none."""
+    return "".join(_level(score) for score in scores[-SHOWN_SCORES:]).rjust(SHOWN_SCORES)
+
+
+def _level(score: float | None) -> str:
+    if score is None:
+        return "·"
+    return SPARKS[min(int(max(score, 0) / 100 * len(SPARKS)), len(SPARKS) - 1)]
