@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
@@ -38,11 +39,14 @@ class Narrator:
     def message(self, message: Mapping[str, Any]) -> None:
         self.pause()
         title = f"{message['recipient']}'s phone"
-        body = Panel(Text(str(message["text"])), title=title, title_align="left", width=76)
+        text = re.sub(r"(token=.{12})\S+", r"\1…", str(message["text"]))  # the whole link stands below
+        body = Panel(Text(text), title=title, title_align="left", width=76)
         self._console.print(Padding(body, (1, 2)))
 
     def link(self, url: str) -> None:
-        self._console.print(Text.assemble("Open this link to decide:\n", (url, "bold underline")), soft_wrap=True)
+        self._console.print(
+            Text.assemble("Open this link to decide:\n", (url, "bold underline")), soft_wrap=True
+        )
         self._live("waiting for the decision behind the link …")
 
     def trail(self, events: list[Event]) -> None:

@@ -104,7 +104,16 @@ def _degradation(
     score = "unknown" if snapshot.score is None else f"{snapshot.score:.0f} of 100"
     return Trouble(
         severity="critical",
-        title=f"{where} is failing" if (snapshot.error_rate or 0) >= 0.02 else f"{where} is in trouble",
+        title=f"{where} {_COMPLAINTS.get(snapshot.symptom or '', 'is in trouble')}",
         reason=f"{snapshot.headline} (health score {score})",
         kind="degradation",
     )
+
+
+_COMPLAINTS = {
+    "error_anomaly": "is failing",
+    "stalled_requests": "hangs",
+    "latency_spike": "is slow",
+    "traffic_drop": "gets no requests",
+    "client_error_anomaly": "refuses its clients",
+}

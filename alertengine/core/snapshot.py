@@ -33,6 +33,8 @@ class Snapshot:
     sample_size: int | None = None
     headline: str = ""
     """The worst alert in one sentence, or what went wrong with the poll."""
+    symptom: str | None = None
+    """The worst alert's type, such as error_anomaly."""
     route: str | None = None
     since: str | None = None
     error: FetchError | None = None
@@ -59,6 +61,9 @@ class Snapshot:
             "error": {"kind": self.error.kind, "detail": self.error.detail} if self.error else None,
         }
 
+
+SYMPTOMS = ("error_anomaly", "stalled_requests", "latency_spike", "traffic_drop", "client_error_anomaly")
+"""Types of alerts, the gravest for the people outside first."""
 
 _STATES = {
     "ok": Health.OK,
@@ -98,6 +103,7 @@ def read_report(at: datetime, report: Any) -> Snapshot:
         error_rate=number(metrics.get("error_rate")),
         sample_size=None if samples is None else int(samples),
         headline=text(worst.get("message")) or f"health is {status}",
+        symptom=text(worst.get("type"), 40),
         route=text(worst.get("route")),
         since=text(worst.get("since"), 40),
         report=report,
@@ -117,8 +123,13 @@ def _score(report: Mapping[str, Any]) -> tuple[float | None, Health]:
 
 def _worst(alerts: Any) -> Mapping[str, Any]:
     rows = [a for a in alerts if isinstance(a, Mapping)] if isinstance(alerts, Sequence) else []
-    critical = [a for a in rows if a.get("severity") == "critical"]
-    return (critical or rows or [{}])[0]
+    return min(rows, key=_rank, default={})
+
+
+def _rank(alert: Mapping[str, Any]) -> tuple[bool, int]:
+    """Critical before warning, errors before slowness; equal ones stay in the report's order."""
+    kind = alert.get("type")
+    return alert.get("severity") != "critical", SYMPTOMS.index(kind) if kind in SYMPTOMS else len(SYMPTOMS)
 
 
 def _worse(a: Health, b: Health) -> Health:
