@@ -12,6 +12,7 @@ from alertengine.core.model import Service
 from alertengine.pipeline.advance import advance, sweep
 from alertengine.pipeline.deliver import BATCH, deliver
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
 from alertengine.store import directory, outbox
 from alertengine.store.outbox import Delivery
@@ -52,6 +53,7 @@ class Scheduler:
         self._outbox = asyncio.create_task(self._deliver_forever())
         self._every(SWEEP_S, lambda: sweep(self._engine))
         self._every(REFRESH_S, self.refresh)
+        self._every(REFRESH_S, lambda: look(self._engine))
         self._every(VERIFY_S, self._verify)
         for work in self._hourly:
             self._every(HOUR_S, work)

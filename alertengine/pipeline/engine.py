@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from alertengine.core.detection import Watch
+from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.policy import Policy
 from alertengine.ports import Action, Channel, Clock, Diagnoser, Source
@@ -33,6 +34,10 @@ class Memory:
     """Set when something was queued."""
     ticked_at: float | None = None
     """When the sweep last ran (monotonic)."""
+    condition: Condition = field(default_factory=Condition)
+    """Which of the daemon's own parts fail."""
+    unrecorded_modes: list[dict[str, Any]] = field(default_factory=list)
+    """Changes of mode that are not in the store yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,142 @@
+"""Watching the daemon's own parts: what does not work, what that means, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from alertengine.core.events import NewEvent, SystemEventType
+from alertengine.core.message import Message, MessageKind
+from alertengine.core.mode import Condition, Fact, Mode
+from alertengine.core.model import Contact
+from alertengine.errors import AlertEngineError
+from alertengine.pipeline.engine import Engine
+from alertengine.store import directory, outbox
+from alertengine.store.log import SYSTEM_TREE
+
+log = logging.getLogger(__name__)
+
+STALLED_AFTER_S = 30.0
+TELL_WITHIN_S = 20.0
+
+
+async def look(engine: Engine) -> Condition:
+    """Look at every part now, record a change of mode, and tell people where it is an emergency."""
+    before = engine.memory.condition
+    after = before.see(await _facts(engine), engine.clock.monotonic())
+    engine.memory.condition = after
+    if before.mode is not after.mode:
+        log.warning("Mode %s. %s", after.mode, "; ".join(after.reasons))
+        engine.memory.unrecorded_modes.append({"mode": str(after.mode), "reasons": after.reasons})
+        if Mode.EMERGENCY in (before.mode, after.mode):
+            engine.spawn(_tell(engine, after))
+    if engine.memory.unrecorded_modes and engine.store.trouble is None:
+        await _record(engine)
+    return after
+
+
+async def channels(engine: Engine) -> dict[str, dict[str, Any]]:
+    """Each channel's state by its last delivery."""
+    try:
+        last = await engine.store.fetch(outbox.last_outcomes())
+    except AlertEngineError:
+        last = {}
+    rows = {}
+    for name, channel in engine.channels.items():
+        outcome, error = last.get(name) or last.get(channel.kind) or ("unused", None)
+        state = {"accepted": "ok", "sending": "ok", "unused": "unused"}.get(outcome, "failing")
+        rows[name] = {"state": state, "kind": channel.kind, "error": error}
+    return rows
+
+
+def loop_age_s(engine: Engine) -> float | None:
+    ticked = engine.memory.ticked_at
+    return None if ticked is None else round(engine.clock.monotonic() - ticked, 3)
+
+
+def loop_trouble(engine: Engine) -> str | None:
+    age = loop_age_s(engine)
+    return f"the loop has not run for {age:.0f} s" if age is not None and age > STALLED_AFTER_S else None
+
+
+async def _facts(engine: Engine) -> list[Fact]:
+    facts = [
+        Fact(part="store", trouble=engine.store.trouble, costs=Mode.EMERGENCY),
+        Fact(part="loop", trouble=loop_trouble(engine)),
+    ]
+    for name, state in (await channels(engine)).items():
+        trouble = f"channel {name}: {state['error']}" if state["state"] == "failing" else None
+        facts.append(Fact(part=f"channel {name}", trouble=trouble))
+    return facts
+
+
+async def _record(engine: Engine) -> None:
+    """Write down the changes of mode, those that could not be written at their time among them."""
+    changes = list(engine.memory.unrecorded_modes)
+    events = [NewEvent(type=SystemEventType.MODE_CHANGED, data=change) for change in changes]
+    name = engine.new_id("mode")
+    try:
+        await engine.store.transact(lambda tx: tx.append(SYSTEM_TREE, name, events, 0, engine.now()))
+    except AlertEngineError:
+        return  # they are kept for the next look
+    del engine.memory.unrecorded_modes[: len(changes)]
+
+
+async def _tell(engine: Engine, condition: Condition) -> None:
+    """Past the outbox, which needs the store: every verified contact, by every channel, at once."""
+    try:
+        tenants = {service.tenant_id for service in await engine.store.fetch(directory.services())}
+        people = [
+            c for tenant in sorted(tenants) for c in await engine.store.fetch(directory.contacts(tenant))
+        ]
+    except AlertEngineError as error:
+        log.error("Nobody can be told: the store cannot be read (%s).", error)
+        return
+    await asyncio.gather(*(_send(engine, contact, condition) for contact in _reachable(people)))
+
+
+def _reachable(people: Iterable[Contact]) -> list[Contact]:
+    """Verified, and each address once."""
+    found = {(c.channel, c.address or c.id): c for c in people if c.verified_at is not None}
+    return list(found.values())
+
+
+async def _send(engine: Engine, contact: Contact, condition: Condition) -> None:
+    channel = engine.channels.get(contact.channel)
+    if channel is None:
+        return
+    try:
+        async with asyncio.timeout(TELL_WITHIN_S):
+            await channel.send(contact, _message(engine, contact, condition), engine.new_id("notice"))
+    except (AlertEngineError, TimeoutError) as error:
+        log.warning("%s could not be told of the mode: %s", contact.id, error)
+
+
+def _message(engine: Engine, contact: Contact, condition: Condition) -> Message:
+    emergency = condition.mode is Mode.EMERGENCY
+    title = "AlertEngine cannot record anything" if emergency else "AlertEngine records again"
+    body = (
+        (
+            *condition.reasons,
+            "Until this is mended nothing is run and no link works. Watch your services yourself.",
+        )
+        if emergency
+        else ("Links and recoveries work again.",)
+    )
+    return Message(
+        kind=MessageKind.ALERT if emergency else MessageKind.HEALED,
+        incident_id="alertengine",
+        tenant_id=contact.tenant_id,
+        service="AlertEngine",
+        severity="critical" if emergency else "info",
+        stage=str(condition.mode),
+        title=title,
+        body=body,
+        footer=f"For {contact.name} · {condition.mode}",
+        url=None,
+        at=engine.now(),
+        is_test=False,
+        facts={"mode": str(condition.mode), "reasons": condition.reasons},
+    )

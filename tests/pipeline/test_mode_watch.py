@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from alertengine.core.mode import LEAVE_AFTER_S
+from alertengine.errors import StoreUnavailable
+from alertengine.pipeline.mode import look
+from alertengine.pipeline.status import status
+from alertengine.store.base import Query, Transaction
+from world import World
+
+
+def full(tx: Transaction) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
+
+
+async def modes(world: World) -> list[str]:
+    query = Query(
+        sql="SELECT CAST(body AS TEXT) FROM event WHERE type = 'mode_changed' ORDER BY idx",
+        params=(),
+        decode=lambda rows: [json.loads(row[0])["data"]["mode"] for row in rows],
+    )
+    return await world.engine.store.fetch(query)
+
+
+async def settle(world: World) -> None:
+    for task in list(world.engine.memory.tasks):
+        await task
+
+
+async def test_a_store_that_cannot_be_written_is_an_emergency_that_people_hear_of(world: World) -> None:
+    store = world.engine.store
+    with pytest.raises(StoreUnavailable):
+        await store.transact(full)
+    assert (await status(world.engine))["mode"] == "EMERGENCY"
+    await settle(world)
+    (_, message, _) = world.channel.sent[-1]
+    assert message.title == "AlertEngine cannot record anything"
+    assert "disk is full" in message.text
+    assert message.url is None
+    assert await modes(world) == []
+    await store.probe()
+    assert store.trouble is None
+    assert (await status(world.engine))["mode"] == "EMERGENCY"
+    world.clock.advance(LEAVE_AFTER_S)
+    assert (await status(world.engine))["mode"] == "NORMAL"
+    await settle(world)
+    assert world.channel.sent[-1][1].title == "AlertEngine records again"
+    assert await modes(world) == ["EMERGENCY", "NORMAL"]
+    assert (await store.verify()).verified
+
+
+async def test_people_hear_of_an_emergency_once(world: World) -> None:
+    world.engine.store.seal("the ledger does not verify")
+    for _ in range(5):
+        await look(world.engine)
+        await settle(world)
+    assert len(world.channel.sent) == 1
+    assert (await status(world.engine))["reasons"] == ["the ledger does not verify"]
+
+
+async def test_a_failing_channel_degrades_and_tells_nobody(world: World) -> None:
+    await world.fail()
+    await world.engine.store.transact(
+        lambda tx: tx.execute("UPDATE attempt SET outcome = 'dead', error = 'refused'")
+    )
+    before = len(world.channel.sent)
+    found = await status(world.engine)
+    assert (found["mode"], found["reasons"]) == ("DEGRADED", ["channel console: refused"])
+    await settle(world)
+    assert len(world.channel.sent) == before
+    assert await modes(world) == ["DEGRADED"]
+
+
+async def test_a_loop_that_stands_still_degrades(world: World) -> None:
+    await world.tick()
+    world.clock.advance(100)
+    assert (await status(world.engine))["mode"] == "DEGRADED"
