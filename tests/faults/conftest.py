@@ -1,0 +1,143 @@
+"""A daemon, a patient and a phone for each test."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import QUICK, SECRET, Daemon, Watched
+from recoveries import ACTIONS, Scripts
+from stage import HEALTHY, Behaviour, Receiver, Server, Stage, drop, hang, say, unused_port
+
+MakeDaemon = Callable[..., Daemon]
+MISBEHAVING = {"hangs": hang, "drops": drop, "moved": say(302, location="/elsewhere")}
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    opened = Stage()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A short path: a Unix socket's must be."""
+    with tempfile.TemporaryDirectory(prefix="ae-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def scripts(folder: Path) -> Scripts:
+    return Scripts(folder)
+
+
+@pytest.fixture(scope="session")
+def shared(stage: Stage, folder: Path, scripts: Scripts) -> Iterator[Daemon]:
+    """One daemon for all tests that leave it running."""
+    servers = {name: Server(behave) for name, behave in MISBEHAVING.items()}
+    for server in servers.values():
+        stage.run(server.open())
+    with unused_port() as refusing:
+        urls = {name: server.url for name, server in servers.items()}
+        urls["refused"] = f"http://127.0.0.1:{refusing.getsockname()[1]}"
+        home = folder / "shared"
+        home.mkdir()
+        daemon = Daemon(home, QUICK + ACTIONS.format(scripts=scripts.folder, **urls))
+        yield daemon.start()
+        assert daemon.stop() == 0
+    for server in servers.values():
+        stage.run(server.close())
+
+
+@pytest.fixture
+def serve(stage: Stage) -> Iterator[Callable[[Behaviour], Server]]:
+    """Open a server that behaves so."""
+    opened: list[Server] = []
+
+    def make(behave: Behaviour = HEALTHY) -> Server:
+        opened.append(Server(behave))
+        stage.run(opened[-1].open())
+        return opened[-1]
+
+    yield make
+    for server in opened:
+        stage.run(server.close())
+
+
+@pytest.fixture
+def take(stage: Stage) -> Iterator[Callable[[], Receiver]]:
+    """Open receivers of signed messages. None may ever get a message that does not verify."""
+    opened: list[Receiver] = []
+
+    def make() -> Receiver:
+        opened.append(Receiver(say(204), secret=SECRET))
+        stage.run(opened[-1].open())
+        return opened[-1]
+
+    yield make
+    for receiver in opened:
+        stage.run(receiver.close())
+    assert [r.forged for r in opened if r.forged] == []
+
+
+@pytest.fixture
+def phone(take: Callable[[], Receiver]) -> Receiver:
+    return take()
+
+
+@dataclass
+class Patient:
+    """A watched service whose health the test decides, and the phone of its engineer, Tariro."""
+
+    server: Server
+    phone: Receiver
+    watched: Watched
+
+    @property
+    def daemon(self) -> Daemon:
+        return self.watched.daemon
+
+
+Admit = Callable[..., Patient]
+
+
+def admit_on(daemon: Daemon, server: Server, phone: Receiver, **more: Any) -> Patient:
+    """Onboard the service behind `server`; without `actions` nothing can be approved."""
+    tariro = {"name": "Tariro", "channel": "hook", "address": phone.url}
+    more = {"contacts": [tariro], "actions": [], **more}
+    return Patient(server, phone, daemon.onboard(f"s{server.port}", f"{server.url}/health/alerts", **more))
+
+
+@pytest.fixture
+def admit(serve: Callable[[Behaviour], Server], phone: Receiver, request: pytest.FixtureRequest) -> Admit:
+    """Onboard a service on a daemon, by default the shared one."""
+
+    def make(behave: Behaviour = HEALTHY, daemon: Daemon | None = None, **more: Any) -> Patient:
+        return admit_on(daemon or request.getfixturevalue("shared"), serve(behave), phone, **more)
+
+    return make
+
+
+@pytest.fixture
+def make_daemon(scripts: Scripts) -> Iterator[MakeDaemon]:
+    """Daemons of this test alone, not started yet; ended and cleaned up after it."""
+    made: list[Daemon] = []
+
+    def make(config: str = QUICK, **more: Any) -> Daemon:
+        home = Path(tempfile.mkdtemp(prefix="ae-"))
+        made.append(Daemon(home, config.replace("{scripts}", str(scripts.folder)), **more))
+        return made[-1]
+
+    yield make
+    for daemon in made:
+        if daemon.process is not None:
+            daemon.stop(signal.SIGKILL)
+        shutil.rmtree(daemon.folder)
