@@ -49,7 +49,6 @@ class DependencyFact:
     p95_ms: Reading
     wait_p95_ms: Reading
     codes: Mapping[str, float]
-    in_flight: Reading
 
     @property
     def label(self) -> str:
@@ -139,9 +138,7 @@ class Facts:
     traffic: TrafficFact
     error_rate: float | None
     client_error_rate: float | None
-    sample_size: float | None
     p95_ms: float | None
-    version: str
     uptime_s: float | None
 
 
@@ -169,9 +166,7 @@ def read(report: Mapping[str, object]) -> Facts:
         traffic=_traffic(mapping(evidence.get("traffic")), metrics),
         error_rate=positive(metrics.get("error_rate")),
         client_error_rate=positive(metrics.get("client_error_rate")),
-        sample_size=positive(metrics.get("sample_size")),
         p95_ms=positive(metrics.get("overall_p95_ms")),
-        version=clean(report.get("version"), NAME_LIMIT),
         uptime_s=positive(report.get("uptime_s")),
     )
 
@@ -224,7 +219,6 @@ def _dependency(row: Mapping[str, object], index: int) -> DependencyFact:
         p95_ms=pair(row, usual, "p95_ms"),
         wait_p95_ms=pair(row, usual, "wait_p95_ms"),
         codes=_codes(row.get("codes")),
-        in_flight=pair(row, usual, "in_flight"),
     )
 
 

@@ -4,7 +4,7 @@ The three look alike from outside (everything is slow) and are told apart by wha
 goes with the lateness: growing memory with clean-up time, processor time, or neither.
 """
 
-from alertengine.core.diagnosis import families, items
+from alertengine.core.diagnosis import families, items, signals
 from alertengine.core.diagnosis.facts import Facts, RouteFact
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.rules_dependencies import slowest_route
@@ -31,7 +31,7 @@ def memory_leak(facts: Facts, seen: Signals) -> Case:
 
 def cpu_hog(facts: Facts, seen: Signals) -> Case:
     """Necessary: processor time beyond what the traffic needs. Against: it goes into memory clean-up."""
-    runtime, route = facts.runtime, _only_route(facts)
+    runtime, route = facts.runtime, slowest_route(facts)
     # Twice as much of next to nothing harms nobody, unless the loop runs late with it.
     felt = max(seen.lag, clamp(((runtime.cpu.now or 0.0) - 0.2) / 0.3))
     return for_cause(
@@ -41,13 +41,13 @@ def cpu_hog(facts: Facts, seen: Signals) -> Case:
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.5 * max(seen.leak, seen.gc)),
         Sign(-2.5 * seen.surge),
-        route=route.route if route else None,
+        route=_only_slow(facts, route),
     )
 
 
 def loop_block(facts: Facts, seen: Signals) -> Case:
     """Necessary: the event loop runs late. Against: the processor is busy, so it is not a call that waits."""
-    runtime, route = facts.runtime, _only_route(facts)
+    runtime, route = facts.runtime, slowest_route(facts)
     cpu_known = runtime.cpu.now is not None
     return for_cause(
         "loop_block",
@@ -59,10 +59,11 @@ def loop_block(facts: Facts, seen: Signals) -> Case:
         Sign(-1.8 if runtime.cpu.usual is None and (runtime.cpu.now or 0.0) > 0.2 else 0.0),
         Sign(-4.5 * max(seen.leak, seen.gc)),
         Sign(-1.5 * seen.surge),
-        route=route.route if route else None,
+        route=_only_slow(facts, route),
     )
 
 
-def _only_route(facts: Facts) -> RouteFact | None:
-    """A late loop slows every route: the slowest is worth a look, no more."""
-    return slowest_route(facts)
+def _only_slow(facts: Facts, slowest: RouteFact | None) -> str | None:
+    """A late loop slows every route; one that is slow alone is the one that does it."""
+    slow = [route for route in facts.routes if signals.slow_route(route) >= 0.3]
+    return slowest.route if slowest and slow == [slowest] else None
