@@ -52,6 +52,9 @@ class _Server(uvicorn.Server):
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """Start everything; stop it in reverse. Raises `ConfigError` where the port is taken."""
     data = DataDir(settings.data_dir)
+    data.prepare()
+    with data.held():
+        pass  # another daemon of this folder is named as such, and not as a port that is taken
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_listen(settings)))
         port = listener.getsockname()[1]
