@@ -50,10 +50,11 @@ def verify(
     settings = place(ctx, config, data_dir).settings()
     from alertengine.ledger.verify import verify_file
 
+    store = _store(settings)
     keys = vkey or _kept_keys(settings)
     anchors = [head for file in checkpoint or () for head in _read_checkpoints(file, keys)]
     anchors += [_read_seen(text) for text in seen or ()]
-    report = verify_file(_store(settings), keys[:1] if vkey is None else keys, anchors)
+    report = verify_file(store, keys[:1] if vkey is None else keys, anchors)
     if as_json:
         show_json(report.to_json())
     else:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from alertengine import __version__
-from alertengine.cli import decide, incidents, onboard, serve, setup, status
+from alertengine.cli import backup, decide, incidents, ledger, onboard, serve, setup, status
 from alertengine.cli.failure import failed
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place
-
-GROUPS: dict[str, str] = {
-    # name -> "module:typer application"; the module imports what is heavy inside its commands.
-}
 
 
 class Root(TyperGroup):
@@ -72,7 +67,7 @@ def demo(
     as_json: AsJson = False,
     port: Annotated[int, typer.Option(help="The daemon's port; another is taken where it is busy.")] = 9000,
 ) -> None:
-    """See the whole product in one terminal in under a minute. Leaves nothing behind."""
+    """See the whole product at work, in this terminal, in a minute. Leaves nothing behind."""
     from alertengine.cli import demo
     from alertengine.cli.output import talk_console
 
@@ -94,13 +89,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "approve": decide.approve,
     "reject": decide.reject,
     "close": decide.close,
+    "backup": backup.backup,
+    "restore": backup.restore,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
-
-for name, target in GROUPS.items():
-    module, _, attribute = target.partition(":")
-    app.add_typer(getattr(import_module(module), attribute), name=name)
+# A command group: its module imports what is heavy inside its commands.
+app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:
