@@ -187,7 +187,7 @@ def _fit(facts: Facts) -> float:
     if gap < -2.0:
         return 0.0
     restarted = facts.uptime_s is not None and facts.uptime_s < deploy.age_s + 3
-    late = max(0.0, gap - (STARTING_S if restarted else SETTLING_S) - 4 * pause)
+    late = max(0.0, gap - (STARTING_S if restarted else SETTLING_S) - 2.5 * pause)
     return known * max(math.exp(-late / max(pause, 0.5)), 0.35 if gap <= 60 else 0.15 if gap <= 600 else 0.0)
 
 
