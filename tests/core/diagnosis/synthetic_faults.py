@@ -183,7 +183,7 @@ def distract(world: World, fault: Fault) -> None:
     """Things that are true and beside the point."""
     rng = world.rng
     if not fault.marks and rng.random() < 0.5:
-        age = world.faulty_s + rng.uniform(20, 900)
+        age = world.faulty_s + 10 ** rng.uniform(0.7, 2.9)
         fault.marks.append({"kind": "startup", "version": "1.0.9", "age_s": round(age, 1)})
     if rng.random() < 0.3:
         known = exception(

@@ -306,3 +306,36 @@ def test_a_health_address_that_cannot_be_read(kind: str, status: int | None, cau
     assert found.cause == cause
     assert "10.0.0.7" in found.evidence[0].text
     assert found.check_first
+
+
+def test_unmatched_requests_among_the_routes_are_a_scan_without_evidence() -> None:
+    rows = [
+        {
+            "route": "__unmatched__",
+            "sample_size": 300,
+            "p95_ms": 1.0,
+            "error_rate": 0.0,
+            "client_error_rate": 1.0,
+        },
+        {
+            "route": "GET /items",
+            "sample_size": 90,
+            "p95_ms": 40.0,
+            "error_rate": 0.0,
+            "client_error_rate": 0.0,
+        },
+    ]
+    found = diagnose({"status": "critical", "alerts": [{"type": "client_error_anomaly"}], "routes": rows})
+    assert (found.cause, found.route) == ("scanner_4xx", None)
+
+
+def test_a_late_loop_is_blamed_on_a_route_only_where_it_is_slow_alone() -> None:
+    lag = {"loop_lag_p95_ms": 90.0, "loop_lag_max_ms": 200.0, "cpu": 0.05}
+    usual = {"loop_lag_p95_ms": 3.0, "loop_lag_max_ms": 9.0, "cpu": 0.05}
+    slow = {"p50_ms": 300.0, "p95_ms": 600.0}
+    alone = told(runtime={**lag, "usual": usual}, routes=[route("POST /pay", **slow), route("GET /me")])
+    both = told(
+        runtime={**lag, "usual": usual}, routes=[route("POST /pay", **slow), route("GET /me", **slow)]
+    )
+    assert diagnose(alone).route == "POST /pay"
+    assert diagnose(both).route is None
