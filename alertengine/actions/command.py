@@ -7,8 +7,8 @@ import hashlib
 import os
 import shlex
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -20,6 +20,9 @@ from alertengine.ports import Outcome, Run
 from alertengine.tools import Tools
 
 OUTPUT_LIMIT = 16 * 1024
+CHUNK_BYTES = 64 * 1024
+PIPE_BYTES = 1024 * 1024
+"""No pipe holds more, as Linux comes."""
 PREVIEW_TIMEOUT_S = 10.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -111,27 +114,18 @@ class CommandAction:
 
     async def _run(self, argv: Sequence[str], env: Mapping[str, str], run: Run, limit_s: float) -> Ran:
         began = self._clock.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd="/",
-            env=environment(env, run),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
         capture = Capture()
-        try:
-            async with asyncio.timeout(limit_s):
-                await capture.read(process)
-                exit_code: int | None = await process.wait()
-        except TimeoutError:
-            exit_code = None
-        finally:
-            # The whole group: what the command left behind must not go on unseen.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        with capture.open() as stdout:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                cwd="/",
+                env=environment(env, run),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+            exit_code = await _ended(process, limit_s)
         return Ran(
             exit_code=exit_code,
             output=capture.text(),
@@ -139,6 +133,20 @@ class CommandAction:
             output_sha256=capture.digest.hexdigest(),
             duration_s=self._clock.monotonic() - began,
         )
+
+
+async def _ended(process: asyncio.subprocess.Process, limit_s: float) -> int | None:
+    """The exit status; None where the limit came first. Either way nothing of its group stays."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return await process.wait()
+    except TimeoutError:
+        return None
+    finally:
+        # The whole group: what the command left behind must not go on unseen.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def environment(env: Mapping[str, str], run: Run) -> dict[str, str]:
@@ -162,10 +170,26 @@ class Capture:
         self._head = b""
         self._tail = b""
 
-    async def read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while chunk := await process.stdout.read(65536):
-            self.add(chunk)
+    @contextmanager
+    def open(self) -> Iterator[int]:
+        """A descriptor to write to. At the end of the block nobody who still holds it is waited for:
+        a command may have left a process behind, and what counts is how the command itself ended."""
+        loop = asyncio.get_running_loop()
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        loop.add_reader(reader, self._read, reader)
+        try:
+            yield writer
+        finally:
+            loop.remove_reader(reader)
+            os.close(writer)
+            for _ in range(PIPE_BYTES // CHUNK_BYTES):
+                self._read(reader)
+            os.close(reader)
+
+    def _read(self, reader: int) -> None:
+        with suppress(BlockingIOError):
+            self.add(os.read(reader, CHUNK_BYTES))
 
     def add(self, chunk: bytes) -> None:
         self.total += len(chunk)

@@ -6,17 +6,14 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness import QUICK, SECRET, Daemon, Watched
+from harness import QUICK, SECRET, Admit, Daemon, MakeDaemon, Patient, admit_on
 from recoveries import ACTIONS, Scripts
 from stage import HEALTHY, Behaviour, Receiver, Server, Stage, drop, hang, say, unused_port
 
-MakeDaemon = Callable[..., Daemon]
 MISBEHAVING = {"hangs": hang, "drops": drop, "moved": say(302, location="/elsewhere")}
 
 
@@ -40,21 +37,27 @@ def scripts(folder: Path) -> Scripts:
 
 
 @pytest.fixture(scope="session")
-def shared(stage: Stage, folder: Path, scripts: Scripts) -> Iterator[Daemon]:
-    """One daemon for all tests that leave it running."""
+def misbehaving(stage: Stage) -> Iterator[dict[str, Server]]:
+    """Where the http recoveries of the shared daemon lead."""
     servers = {name: Server(behave) for name, behave in MISBEHAVING.items()}
     for server in servers.values():
         stage.run(server.open())
+    yield servers
+    for server in servers.values():
+        stage.run(server.close())
+
+
+@pytest.fixture(scope="session")
+def shared(folder: Path, scripts: Scripts, misbehaving: dict[str, Server]) -> Iterator[Daemon]:
+    """One daemon for all tests that leave it running."""
+    home = folder / "shared"
+    home.mkdir()
     with unused_port() as refusing:
-        urls = {name: server.url for name, server in servers.items()}
-        urls["refused"] = f"http://127.0.0.1:{refusing.getsockname()[1]}"
-        home = folder / "shared"
-        home.mkdir()
+        urls = {name: f"{server.url}/" for name, server in misbehaving.items()}
+        urls["refused"] = f"http://127.0.0.1:{refusing.getsockname()[1]}/"
         daemon = Daemon(home, QUICK + ACTIONS.format(scripts=scripts.folder, **urls))
         yield daemon.start()
         assert daemon.stop() == 0
-    for server in servers.values():
-        stage.run(server.close())
 
 
 @pytest.fixture
@@ -91,29 +94,6 @@ def take(stage: Stage) -> Iterator[Callable[[], Receiver]]:
 @pytest.fixture
 def phone(take: Callable[[], Receiver]) -> Receiver:
     return take()
-
-
-@dataclass
-class Patient:
-    """A watched service whose health the test decides, and the phone of its engineer, Tariro."""
-
-    server: Server
-    phone: Receiver
-    watched: Watched
-
-    @property
-    def daemon(self) -> Daemon:
-        return self.watched.daemon
-
-
-Admit = Callable[..., Patient]
-
-
-def admit_on(daemon: Daemon, server: Server, phone: Receiver, **more: Any) -> Patient:
-    """Onboard the service behind `server`; without `actions` nothing can be approved."""
-    tariro = {"name": "Tariro", "channel": "hook", "address": phone.url}
-    more = {"contacts": [tariro], "actions": [], **more}
-    return Patient(server, phone, daemon.onboard(f"s{server.port}", f"{server.url}/health/alerts", **more))
 
 
 @pytest.fixture

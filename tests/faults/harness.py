@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from stage import wait_for
+from stage import Receiver, Server, wait_for
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SERVE = (str(Path(sys.executable).with_name("alertengine")), "serve")
@@ -218,10 +218,34 @@ class Watched:
         return [e["type"] for e in self.events(incident)]
 
     def wait_event(self, incident: str, kind: str, within_s: float = 15.0) -> dict[str, Any]:
-        return wait_for(
-            lambda: self.events(incident, kind), f"{kind} in {self.types(incident)}", within_s
-        )[-1]
+        return wait_for(lambda: self.events(incident, kind), f"{kind} in {self.types(incident)}", within_s)[
+            -1
+        ]
 
 
 def token_of(message: Mapping[str, Any]) -> str:
     return parse_qs(urlsplit(message["url"]).query)["token"][0]
+
+
+@dataclass
+class Patient:
+    """A watched service whose health the test decides, and the phone of its engineer, Tariro."""
+
+    server: Server
+    phone: Receiver
+    watched: Watched
+
+    @property
+    def daemon(self) -> Daemon:
+        return self.watched.daemon
+
+
+Admit = Callable[..., Patient]
+MakeDaemon = Callable[..., Daemon]
+
+
+def admit_on(daemon: Daemon, server: Server, phone: Receiver, **more: Any) -> Patient:
+    """Onboard the service behind `server`; without `actions` nothing can be approved."""
+    tariro = {"name": "Tariro", "channel": "hook", "address": phone.url}
+    more = {"contacts": [tariro], "actions": [], **more}
+    return Patient(server, phone, daemon.onboard(f"s{server.port}", f"{server.url}/health/alerts", **more))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from conftest import Admit, MakeDaemon, Patient, admit_on
-from harness import Daemon
+from harness import Admit, Daemon, MakeDaemon, Patient, admit_on
 from stage import (
     CRITICAL,
     HEALTHY,
@@ -81,7 +81,7 @@ def test_a_health_url_that_misbehaves_is_an_outage_in_words_until_it_is_over(
 
     wrong = {name: what for name, what in seen.items() if not as_expected(MISBEHAVIOURS[name][1], what)}
     assert wrong == {}
-    assert {name: p.phone.kinds for name, p in ward.items()} == dict.fromkeys(ward, ["alert", "healed"])
+    assert {name: p.phone.kinds for name, p in ward.items()} == {name: ["alert", "healed"] for name in ward}
     assert {p.watched.incidents()[0]["stage"] for p in ward.values()} == {"RESOLVED"}
     assert daemon.stop() == 0
 
@@ -161,9 +161,8 @@ def test_a_target_that_hangs_delays_no_other(admit: Admit) -> None:
     incident = fine.watched.wait_incident(within_s=2)
 
     asked = fine.server.requests[polled - 1 :]
-    gaps = [b.at - a.at for a, b in zip(asked, asked[1:], strict=False)]
+    gaps = [b.at - a.at for a, b in pairwise(asked)]
     assert max(gaps, default=0) < 0.9
     assert fine.watched.events(incident, "incident_detected")
     for patient in hanging:
         patient.server.behave = HEALTHY
-
