@@ -24,8 +24,10 @@ def span(seconds: float) -> str:
     minutes, rest = divmod(round(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ _RESULTS: Mapping[str, str] = {
 
 def _diagnosed(who: str, data: Mapping[str, Any]) -> str:
     cause = CAUSES.get(data["cause"], data["cause"])
-    return f"Diagnosis by {data['source']}: {cause} ({data['confidence']:.0%} sure)"
+    return f"Diagnosis by {data['source']}: {cause} ({round(100 * data['confidence'])} % sure)"
 
 
 def _queued(who: str, data: Mapping[str, Any]) -> str:
@@ -118,7 +120,7 @@ class _Fields(dict[str, Any]):
 
 
 def _authorized(who: str, data: Mapping[str, Any]) -> str:
-    return f"{who} authorized {data['action']['name']} by {data.get('channel', 'link')}"
+    return f"{who} authorized {data['action']['name']} via {data.get('channel', 'a link')}"
 
 
 _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {

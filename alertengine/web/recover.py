@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from alertengine.core.incident import Incident
 from alertengine.core.model import rfc3339
 from alertengine.core.view import View
-from alertengine.errors import Refused, StoreUnavailable, TokenExpired, TokenInvalid
+from alertengine.errors import Refused, StoreUnavailable, TokenExpired, TokenInvalid, TokenUsed
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
@@ -124,7 +124,9 @@ class Desk:
             return pages.invalid(request)
         except StoreUnavailable:
             return pages.unrecordable(request, asked.token)
-        return self._page(request, asked, facts, refusal.status, str(refusal))
+        # A second tap on the same button is no mistake to be told of: the page shows what the first one did.
+        notice = None if isinstance(refusal, TokenUsed) else str(refusal)
+        return self._page(request, asked, facts, refusal.status, notice)
 
     def _page(
         self, request: Request, asked: Asked, facts: Facts, status: int, notice: str | None = None

@@ -15,7 +15,7 @@ from alertengine.errors import AlertEngineError
 from alertengine.web import problems
 
 _CLOSED = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-_FEATURES = ("camera", "geolocation", "microphone", "payment", "usb", "bluetooth", "clipboard-read")
+_FEATURES = ("camera", "geolocation", "microphone", "payment", "usb", "clipboard-read")
 
 HEADERS = {
     "referrer-policy": "no-referrer",

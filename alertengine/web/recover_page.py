@@ -45,7 +45,7 @@ def respond(
             "follow": follow,
             "symbol": SYMBOLS[parts["tone"]],
             # Relative addresses, so that the page works behind any prefix.
-            "self": "../recover" if posted else "recover",
+            "here": "../recover" if posted else "recover",
             "forms": "" if posted else "recover/",
         }
     )

@@ -55,12 +55,13 @@ def clock_time(at: datetime, now: datetime, *, seconds: bool = True) -> Markup:
 
 def share(rate: float) -> str:
     percent = 100 * rate
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+    return f"{percent:.0f}\u00a0%" if percent >= 10 or percent == 0 else f"{percent:.1f}\u00a0%"
 
 
 def milliseconds(value: float) -> str:
-    return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms"
+    return f"{value / 1000:.1f}\u00a0s" if value >= 1000 else f"{value:.0f}\u00a0ms"
 
 
 def ago(at: datetime, now: datetime) -> str:
-    return f"{span((now - at).total_seconds())} ago"
+    seconds = round((now - at).total_seconds())
+    return "just now" if seconds < 2 else f"{span(seconds)} ago"

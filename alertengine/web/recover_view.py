@@ -157,7 +157,7 @@ def _figures(last: Snapshot) -> list[str]:
     if last.error_rate is not None:
         figures.append(f"{share(last.error_rate)} of requests fail")
     if last.p95_ms is not None:
-        figures.append(f"slowest 5 % take over {milliseconds(last.p95_ms)}")
+        figures.append(f"slowest 5\u00a0% take over {milliseconds(last.p95_ms)}")
     if last.sample_size is not None:
         figures.append(f"{last.sample_size} requests in the last minute")
     return figures
@@ -208,6 +208,7 @@ def _ran(facts: Facts) -> dict[str, Any]:
     output = detail.get("output")
     return {
         "name": run.action,
+        "ended": run.ended_at is not None,
         "steps": _steps(facts, run),
         "output": block(str(output), OUTPUT_LINES, tail=True) if output else None,
     }
@@ -229,7 +230,8 @@ def _step_run(run: Execution, began: datetime | None, facts: Facts) -> dict[str,
             say("{} runs since {}", run.action, clock_time(began, facts.now)) if started and began else None
         )
         return {"state": "now" if started else "todo", "text": text or say("{} starts", run.action)}
-    detail = str((run.detail or {}).get("detail", ""))
+    # Where it went wrong, the detail is the page's first sentence already.
+    detail = str((run.detail or {}).get("detail", "")) if run.status == "succeeded" else ""
     state, verb = _ENDED[run.status]
     return {
         "state": state,
@@ -251,10 +253,8 @@ def _step_health(run: Execution, facts: Facts) -> dict[str, Any]:
     return {"state": "bad", "text": say("{} is not healthy", service)}
 
 
-def _approvals(facts: Facts) -> dict[str, Any] | None:
+def _approvals(facts: Facts) -> dict[str, Any]:
     incident = facts.incident
-    if incident.approvals_needed == 1:
-        return None
     return {
         "given": [who(facts, a) for a in incident.approvals],
         "required": incident.approvals_needed,

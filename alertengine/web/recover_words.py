@@ -84,7 +84,9 @@ def _trouble(facts: Facts) -> Words:
 
 
 def _age(began: datetime, now: datetime) -> str:
-    return span(round((now - began).total_seconds()))
+    """In whole minutes once it has lasted some."""
+    seconds = round((now - began).total_seconds())
+    return span(seconds if seconds < 120 else seconds - seconds % 60)
 
 
 def _before(facts: Facts) -> list[Markup]:
@@ -185,11 +187,16 @@ def _not_recovered(facts: Facts) -> Words:
 
 
 def _failed(facts: Facts) -> Words:
-    detail = (_run(facts).detail or {}).get("detail", "it gave no reason")
     return say("{} failed", _run(facts).action), [
-        say("{}.", str(detail).rstrip(".")),
+        _detail(facts, "It gave no reason."),
         say("{} still needs help. {}", facts.incident.service, _next_link()),
     ]
+
+
+def _detail(facts: Facts, otherwise: str) -> Markup:
+    """What is known of the run's end, as a sentence."""
+    detail = str((_run(facts).detail or {}).get("detail") or otherwise).rstrip(".")
+    return say("{}.", detail[:1].upper() + detail[1:])
 
 
 def _next_link() -> Markup:
@@ -198,9 +205,8 @@ def _next_link() -> Markup:
 
 def _unknown(facts: Facts) -> Words:
     run, incident = _run(facts), facts.incident
-    detail = (run.detail or {}).get("detail", "AlertEngine lost sight of it.")
     lines = [
-        say("{}.", str(detail).rstrip(".")),
+        _detail(facts, "AlertEngine lost sight of it."),
         say(
             "It is never run a second time by itself. Check {}, then close the incident with what you found:",
             incident.service,
@@ -225,7 +231,7 @@ def _rejected(facts: Facts) -> Words:
 
 
 def _expired_open(facts: Facts) -> Words:
-    life = span(round(facts.policy.approval_timeout_s)).removesuffix(" 0 s")
+    life = span(round(facts.policy.approval_timeout_s))
     return say("This link’s time is over"), [
         say("A link lives {}, so that an old message cannot act. Nothing was run by it.", life),
         say("{}. It still waits for a decision.", facts.incident.title),
