@@ -1,31 +1,24 @@
 """The one way from the command line to the product.
 
 Where a daemon runs, its local socket: one process alone writes the store. Where none does, the same API on an
-engine in this process, whose loop is run after each write until nothing is due.
+engine in this process (`cli/own.py`), whose loop is run after each write until nothing is due.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
-from alertengine.app import keys, open_engine
-from alertengine.cli.output import say
 from alertengine.config import Settings
 from alertengine.datadir import DataDir
 from alertengine.errors import AlertEngineError, DaemonUnreachable, DataDirectoryHeld
-from alertengine.pipeline.advance import sweep
-from alertengine.pipeline.deliver import deliver_due
-from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.poll import poll
-from alertengine.store import directory
-from alertengine.web.app import create_app
+
+if TYPE_CHECKING:
+    from alertengine.cli.own import Own
 
 T = TypeVar("T")
 
@@ -35,32 +28,28 @@ ANSWER_S = 60.0
 """No request takes longer: the slowest asks a service for its recoveries or its preview."""
 STARTING_S = 5.0
 """A daemon that holds the directory may still be on its way to its socket."""
-RUN_S = 3700.0
-"""Longer than any action may take."""
-ROUNDS = 50
 
 
 class Problem(AlertEngineError):
     """The product refused: its own words, its code and its HTTP status."""
 
-    def __init__(self, status: int, code: str, detail: str, body: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, code: str, detail: str) -> None:
         self.http_status = status
         self.problem_code = code
-        self.body = body
         super().__init__(detail)
 
 
 class Client:
-    """`engine` is the one in this process; None where a daemon answers."""
+    """`own` is the engine in this process; None where a daemon answers."""
 
-    def __init__(self, http: httpx2.AsyncClient, engine: Engine | None, held: str) -> None:
+    def __init__(self, http: httpx2.AsyncClient, data: DataDir, own: Own | None = None) -> None:
         self._http = http
-        self._engine = engine
-        self._held = held
+        self._data = data
+        self._own = own
 
     @property
     def has_daemon(self) -> bool:
-        return self._engine is None
+        return self._own is None
 
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         given = {key: value for key, value in params.items() if value is not None}
@@ -68,26 +57,21 @@ class Client:
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         answer = await self._ask("POST", path, json=dict(body or {}))
-        if self._engine is not None:
-            await settle(self._engine)
+        if self._own is not None:
+            await self._own.settle()
         return answer
 
     async def tick(self, tenant: str, service_id: str) -> None:
-        """Without a daemon nobody polls: do it once for this service."""
-        if self._engine is None:
-            return
-        service = await self._engine.store.fetch(directory.service(tenant, service_id))
-        if service is not None:
-            await poll(self._engine, service)
-        await settle(self._engine)
+        """Without a daemon nobody polls: do it once, for this service."""
+        if self._own is not None:
+            await self._own.tick(tenant, service_id)
 
     async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        with _talk_only(self._engine):
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    answer = await self._http.request(method, path, **more)
-            except (httpx2.HTTPError, TimeoutError) as error:
-                raise _unreachable(self._held) from error
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                answer = await self._http.request(method, path, **more)
+        except (httpx2.HTTPError, TimeoutError) as error:
+            raise _unreachable(self._data) from error
         return _read(answer)
 
 
@@ -107,27 +91,7 @@ async def connected(settings: Settings) -> AsyncIterator[Client]:
     data = DataDir(settings.data_dir)
     data.prepare()
     async with AsyncExitStack() as stack:
-        yield await _daemon(stack, data) or await _own(stack, settings, data)
-
-
-async def _own(stack: AsyncExitStack, settings: Settings, data: DataDir) -> Client:
-    """An engine here; or the daemon that took the directory meanwhile, or is still starting."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + STARTING_S
-    while True:
-        try:
-            engine = await stack.enter_async_context(open_engine(settings))
-        except DataDirectoryHeld as held:
-            if loop.time() > deadline:
-                raise _unreachable(str(data.path)) from held
-            await asyncio.sleep(0.1)
-            client = await _daemon(stack, data)
-            if client is not None:
-                return client
-        else:
-            app = create_app(engine, keys(settings, data).admin_key, on_socket=True)
-            transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-            return Client(await _http(stack, transport), engine, str(data.path))
+        yield await _daemon(stack, data) or await _here(stack, settings, data)
 
 
 async def _daemon(stack: AsyncExitStack, data: DataDir) -> Client | None:
@@ -139,10 +103,30 @@ async def _daemon(stack: AsyncExitStack, data: DataDir) -> Client | None:
         async with asyncio.timeout(KNOCK_S):
             await http.get("/health")
     except TimeoutError as error:
-        raise _unreachable(str(data.path)) from error
+        raise _unreachable(data) from error
     except httpx2.HTTPError:
         return None  # a socket that a killed daemon left behind, or one that is closing
-    return Client(http, None, str(data.path))
+    return Client(http, data)
+
+
+async def _here(stack: AsyncExitStack, settings: Settings, data: DataDir) -> Client:
+    """An engine in this process; or the daemon that took the directory meanwhile, or is still starting."""
+    from alertengine.cli.own import open_own
+
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + STARTING_S
+    while True:
+        try:
+            own = await stack.enter_async_context(open_own(settings))
+        except DataDirectoryHeld as held:
+            if loop.time() > deadline:
+                raise _unreachable(data) from held
+            await asyncio.sleep(0.1)
+            client = await _daemon(stack, data)
+            if client is not None:
+                return client
+        else:
+            return Client(await _http(stack, own.transport), data, own)
 
 
 async def _http(stack: AsyncExitStack, transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
@@ -150,29 +134,6 @@ async def _http(stack: AsyncExitStack, transport: httpx2.AsyncBaseTransport) -> 
         transport=transport, base_url="http://alertengine", timeout=None, trust_env=False
     )
     return await stack.enter_async_context(client)
-
-
-async def settle(engine: Engine) -> None:
-    """Advance, run and deliver until nothing is due. What is due later is the daemon's."""
-    with _talk_only(engine):
-        for _ in range(ROUNDS):
-            await sweep(engine)
-            running = list(engine.memory.tasks)
-            if running:
-                say("a recovery or its next step is running; waiting for its end")
-                await asyncio.wait(running, timeout=RUN_S)
-            if not await deliver_due(engine) and not running:
-                return
-
-
-@contextlib.contextmanager
-def _talk_only(engine: Engine | None) -> Any:
-    """The console channel writes to stdout, where a daemon has nothing else to say; a command's answer does."""
-    if engine is None:
-        yield
-        return
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
 
 
 def _read(answer: httpx2.Response) -> dict[str, Any]:
@@ -184,11 +145,19 @@ def _read(answer: httpx2.Response) -> dict[str, Any]:
     if answer.is_success:
         return said
     detail = str(said.get("detail") or f"HTTP {answer.status_code}")
-    raise Problem(answer.status_code, str(said.get("code", "")), detail, said)
+    raise Problem(answer.status_code, str(said.get("code", "")), detail)
 
 
-def _unreachable(held: str) -> DaemonUnreachable:
+def _unreachable(data: DataDir) -> DaemonUnreachable:
     return DaemonUnreachable(
-        f"A daemon holds {held} but does not answer on its socket. Look at its log; if it is stopped or hung, "
-        "end that process and start `alertengine serve` again."
+        f"Another AlertEngine{_process(data)} holds {data.path} but does not answer. Look at its log; where it is "
+        "stopped or hung, end it and start `alertengine serve` again."
     )
+
+
+def _process(data: DataDir) -> str:
+    try:
+        pid = (data.path / "lock").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return f" (process {pid})" if pid.isdigit() else ""

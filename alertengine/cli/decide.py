@@ -57,20 +57,22 @@ def approve(
 
     if not yes and not sys.stdin.isatty():
         raise WrongUse("stdin is no terminal, so nobody can be asked: give --yes to approve.")
+    settings = place(ctx, config, data_dir).settings()
+    seen = run(settings, lambda client: _look(client, incident))
+    talk_console().print(_proposal(seen))
+    # Asked outside of any loop, so that Ctrl-C ends it; and an engine of our own is not held meanwhile.
+    if not yes and not typer.confirm("Run this now?", err=True):
+        raise NotSo("Nothing was run.")
 
     async def work(client: Client) -> Json:
-        before = await _trail(client, incident)
-        talk_console().print(_proposal(await _act(client, incident, "preview")))
-        if not yes and not typer.confirm("Run this now?", err=True):
-            raise NotSo("Nothing was run.")
-        if _decisions(await _trail(client, incident)) != _decisions(before):
+        if _decisions(await _trail(client, incident)) != seen["decisions"]:
             raise NotSo("The incident went on while you looked. Nothing was run; look again.")
         decided = await _act(client, incident, "approve", note)
         say(_approved(decided))
         trail = await (_follow if wait else _trail)(client, incident)
         return {**decided, "stage": trail["stage"], "execution": _execution(decided, trail)}
 
-    decided = run(place(ctx, config, data_dir).settings(), work)
+    decided = run(settings, work)
     if as_json:
         show_json(decided)
     else:
@@ -103,7 +105,7 @@ def close(
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
-    """End an incident that cannot end by itself, and say what you found."""
+    """Close what cannot end by itself. Your note says what you found."""
     from alertengine.cli.client import run
 
     settings = place(ctx, config, data_dir).settings()
@@ -120,6 +122,12 @@ def _done(answer: Json, as_json: bool, what: str) -> None:
 async def _act(client: Client, incident: str, what: str, note: str = "") -> Json:
     body = {"operator": getpass.getuser(), "note": note}
     return await client.post(f"/local/incidents/{segment(incident)}/{what}", body)
+
+
+async def _look(client: Client, incident: str) -> Json:
+    """The proposal, and which decisions it rests on."""
+    before = _decisions(await _trail(client, incident))
+    return {**await _act(client, incident, "preview"), "decisions": before}
 
 
 async def _trail(client: Client, incident: str) -> Json:

@@ -22,7 +22,7 @@ def incidents(
     tenant: Annotated[str | None, typer.Option(metavar="TENANT_ID", help="Of this tenant alone.")] = None,
     service: Annotated[str | None, typer.Option(metavar="NAME", help="Of this service alone.")] = None,
     still_open: Annotated[bool, typer.Option("--open", help="Only what is not over.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most this many.")] = 50,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,

@@ -10,10 +10,10 @@ from typing import Any
 import tomllib
 from pydantic import BaseModel, SecretStr
 
+from alertengine.cli.meanings import sections
 from alertengine.config import ENVIRONMENT, Settings
 from alertengine.core.diagnosis.redaction import redact
 
-SECTIONS = ("server", "store", "auth", "poll", "policy", "diagnosis")
 NAMED = ("channels", "actions")
 HIDDEN = "[hidden]"
 
@@ -65,7 +65,7 @@ def _data_dir(settings: Settings, environ: Mapping[str, str], flags: Mapping[str
 
 
 def _values(settings: Settings) -> Iterator[tuple[str, Any]]:
-    for name in SECTIONS:
+    for name in sections():
         yield from _fields(name, getattr(settings, name))
     for table in NAMED:
         for name, section in getattr(settings, table).items():
@@ -73,8 +73,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, Any]]:
 
 
 def _fields(where: str, section: BaseModel) -> Iterator[tuple[str, Any]]:
-    for name in type(section).model_fields:
-        yield f"{where}.{name}", getattr(section, name)
+    for name, field in type(section).model_fields.items():
+        yield f"{where}.{field.alias or name}", getattr(section, name)
 
 
 def _masked(key: str, value: Any) -> Any:

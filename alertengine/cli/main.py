@@ -65,7 +65,9 @@ def demo(
         bool, typer.Option("--yes", help="Approve by itself, through the link's own form.")
     ] = False,
     as_json: AsJson = False,
-    port: Annotated[int, typer.Option(help="The daemon's port; another is taken where it is busy.")] = 9000,
+    port: Annotated[
+        int, typer.Option(metavar="N", help="The daemon's port; another where it is busy.")
+    ] = 9000,
 ) -> None:
     """See the whole product at work, in this terminal, in a minute. Leaves nothing behind."""
     from alertengine.cli import demo

@@ -3,77 +3,114 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alertengine.cli.failure import NotSo, WrongUse
 from alertengine.cli.output import say, show, show_json, styled
-from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
+from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place, place
 
 if TYPE_CHECKING:
     from alertengine.cli.client import Client
+
+HEALTH_URL = "http://127.0.0.1:8000/health/alerts"
+Json = dict[str, Any]
 
 
 def onboard(
     ctx: typer.Context,
     service: Annotated[str | None, typer.Option(metavar="NAME", help="The service's name.")] = None,
-    health_url: Annotated[str | None, typer.Option(metavar="URL", help="Its health report.")] = None,
+    health_url: Annotated[str | None, typer.Option(metavar="URL", help="Where its health report is.")] = None,
     service_secret: Annotated[
         str | None,
-        typer.Option(metavar="SECRET", help="The SDK's secret, for evidence and recoveries; @FILE reads it."),
+        typer.Option(
+            metavar="SECRET", help="Its SDK's secret: for evidence and recoveries. @FILE reads a file."
+        ),
     ] = None,
     channel: Annotated[
-        str | None, typer.Option(metavar="NAME", help="How its contacts are reached; the first configured.")
+        str | None, typer.Option(metavar="NAME", help="How its contacts are reached; else the first one.")
     ] = None,
     contact: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=ADDRESS", help="Who is told; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME=ADDRESS", help="Who is told. Repeatable.")
     ] = None,
     plan: Annotated[str | None, typer.Option(metavar="PLAN", help="What was bought.")] = None,
     action: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A configured recovery; may be repeated. All where none is named."),
+        typer.Option(metavar="NAME", help="A configured recovery; all where none is named. Repeatable."),
     ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
-    """Put a service under watch; asks for what is missing. The API key is shown once."""
-    asks = sys.stdin.isatty()
+    """Put a service under watch. Asks for what is missing; shows the tenant's API key this once."""
+    here = place(ctx, config, data_dir)
     missing = [flag for flag, given in (("--service", service), ("--health-url", health_url)) if not given]
-    if missing and not asks:
-        raise WrongUse(f"{' and '.join(missing)}: needed; stdin is no terminal, so nothing can be asked.")
-    contacts = [_contact(given) for given in contact or ()]
-    settings = place(ctx, config, data_dir).settings()
-    given = {
-        "service_name": service or _ask("Name of the service"),
-        "health_url": health_url or _ask("Its health URL", "http://127.0.0.1:8000/health/alerts"),
-        "service_secret": _secret(service_secret, ask=bool(missing)),
-        "plan": plan,
-        "actions": action or None,
-    }
+    if missing and not sys.stdin.isatty():
+        raise WrongUse(f"{' and '.join(missing)}: needed. stdin is no terminal, so nothing can be asked.")
+    form = _Form(
+        service=service,
+        health_url=health_url,
+        secret=_read_secret(service_secret),
+        channel=channel,
+        contacts=[_contact(given) for given in contact or ()],
+    )
+    settings = here.settings()
 
     from alertengine.cli.client import run
 
-    async def work(client: Client) -> dict[str, Any]:
-        by = await _channel(client, channel, ask=bool(missing))
-        people = contacts or (_ask_contacts(by) if missing else [])
-        body = {**given, "notification_channel": by, "contacts": [{**p, "channel": by} for p in people]}
+    known = list(run(settings, lambda client: client.get("/status"))["channels"])
+    if missing:
+        form.ask(known)
+    body = {**form.body(known[0]), "plan": plan, "actions": action or None}
+
+    async def work(client: Client) -> Json:
         made = await client.post("/onboard", {key: value for key, value in body.items() if value is not None})
         return {**made, "daemon": client.has_daemon}
 
-    _tell(run(settings, work), as_json)
+    _tell(run(settings, work), here, as_json)
 
 
-def _tell(made: dict[str, Any], as_json: bool) -> None:
-    running = made.pop("daemon")
-    if as_json:
-        show_json(made)
-    else:
-        for key in ("tenant_id", "api_key"):
-            show(styled(f"{key:10} {made[key]}"))
-    say("The API key is shown this once: keep it.")
-    say(f"Next: {made['next_step']}" if running else f"Next: alertengine serve; then {made['next_step']}")
+@dataclass(slots=True, kw_only=True)
+class _Form:
+    """What was given as flags; `ask` fills in the rest at the terminal."""
+
+    service: str | None
+    health_url: str | None
+    secret: str | None
+    channel: str | None
+    contacts: list[dict[str, str]]
+
+    def ask(self, channels: list[str]) -> None:
+        self.service = self.service or _ask("Name of the service")
+        self.health_url = self.health_url or _ask("Its health URL", HEALTH_URL)
+        if self.secret is None:
+            self.secret = _ask("Its SDK's secret (empty: none)", "", hide=True) or None
+        self.channel = self.channel or _ask(f"Channel ({', '.join(channels)})", channels[0])
+        while not self.contacts or _more():
+            name = _ask("Name of a contact", "operator" if not self.contacts else None)
+            self.contacts.append({"name": name, "address": _ask(f"Address on {self.channel}", "")})
+
+    def body(self, first_channel: str) -> Json:
+        by = self.channel or first_channel
+        return {
+            "service_name": self.service,
+            "health_url": self.health_url,
+            "service_secret": self.secret,
+            "notification_channel": by,
+            "contacts": [{**person, "channel": by} for person in self.contacts],
+        }
+
+
+def _more() -> bool:
+    another: bool = typer.confirm("Another contact?", err=True)
+    return another
+
+
+def _ask(what: str, default: str | None = None, *, hide: bool = False) -> str:
+    answer: str = typer.prompt(what, default=default, show_default=bool(default), hide_input=hide, err=True)
+    return answer.strip()
 
 
 def _contact(given: str) -> dict[str, str]:
@@ -83,12 +120,7 @@ def _contact(given: str) -> dict[str, str]:
     return {"name": name.strip(), "address": address.strip()}
 
 
-def _secret(given: str | None, *, ask: bool) -> str | None:
-    if given is None and ask:
-        entered: str = typer.prompt(
-            "Its SDK's secret (empty: none)", default="", show_default=False, hide_input=True, err=True
-        )
-        return entered or None
+def _read_secret(given: str | None) -> str | None:
     if given is None or not given.startswith("@"):
         return given
     from pathlib import Path
@@ -99,55 +131,53 @@ def _secret(given: str | None, *, ask: bool) -> str | None:
         raise WrongUse(f"--service-secret {given}: cannot be read: {error}") from error
 
 
-async def _channel(client: Client, given: str | None, *, ask: bool) -> str:
-    known = list((await client.get("/status"))["channels"])
-    if given is not None or not ask:
-        return given or known[0]
-    return _ask(f"Channel ({', '.join(known)})", known[0])
-
-
-def _ask(what: str, default: str | None = None) -> str:
-    answer: str = typer.prompt(what, default=default, err=True)
-    return answer.strip()
-
-
-def _ask_contacts(channel: str) -> list[dict[str, str]]:
-    """Nobody named: the API makes one contact of its own."""
-    people = []
-    while name := typer.prompt("Name of a contact (empty: done)", default="", show_default=False, err=True):
-        address = typer.prompt(f"Address on {channel}", default="", show_default=False, err=True)
-        people.append({"name": name.strip(), "address": address.strip()})
-    return people
+def _tell(made: Json, here: Place, as_json: bool) -> None:
+    running = made.pop("daemon")
+    if as_json:
+        show_json(made)
+    else:
+        show(styled(f"tenant_id  {made['tenant_id']}"))
+        show(styled(f"api_key    {made['api_key']}"))
+    say("The API key is shown this once: keep it.")
+    if made["contacts_pending"]:
+        say(f"Next: {made['next_step']}")
+        return
+    if not running:
+        say(f"Next: {here.command('serve')}")
+    say(f"{'Next' if running else 'Then'}: {here.command('test ' + made['tenant_id'])}")
 
 
 def rehearse(
     ctx: typer.Context,
     tenant: Annotated[
-        str | None,
-        typer.Argument(metavar="[TENANT]", help="Which tenant; may be left out where it is alone."),
+        str | None, typer.Argument(metavar="[TENANT]", help="May be left out where there is one alone.")
     ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
-    """Send a test incident through the real channels. Nothing real is run by it."""
+    """Send a test through the real channels. Nothing real is run by it."""
     from alertengine.cli.client import run
     from alertengine.cli.incidents import segment
 
-    async def work(client: Client) -> dict[str, Any]:
+    here = place(ctx, config, data_dir)
+
+    async def work(client: Client) -> Json:
         chosen = tenant or await _only_tenant(client)
         made = await client.post(f"/tenant/{segment(chosen)}/test")
         return {"tenant_id": chosen, **made, "daemon": client.has_daemon}
 
-    made = run(place(ctx, config, data_dir).settings(), work)
+    made = run(here.settings(), work)
     running = made.pop("daemon")
     if as_json:
         show_json(made)
     else:
         show(styled(made["incident_id"]))
     if not running:
-        say("Its link needs a running daemon: alertengine serve.")
-    say(f"The message goes to the contacts. What became of it: alertengine audit {made['incident_id']}")
+        say(f"Its link needs a running daemon: {here.command('serve')}")
+    say(
+        f"The message goes to the contacts. What becomes of it: {here.command('audit ' + made['incident_id'])}"
+    )
 
 
 async def _only_tenant(client: Client) -> str:

@@ -33,7 +33,10 @@ def _console(stream: Any) -> Console:
 
 def show(what: RenderableType) -> None:
     """An answer for people, on stdout."""
-    data_console().print(what)
+    console = data_console()
+    with console.capture() as drawn:
+        console.print(what)
+    sys.stdout.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
     sys.stdout.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,12 @@ class Place:
     config: Path | None = None
     data_dir: Path | None = None
     debug: bool = False
+
+    def command(self, words: str) -> str:
+        """`alertengine WORDS` for this very place, to be copied."""
+        flags = (("--config", self.config), ("--data-dir", self.data_dir))
+        given = "".join(f"{flag} {shlex.quote(str(value))} " for flag, value in flags if value)
+        return f"alertengine {given}{words}"
 
     def overrides(self, flags: Mapping[str, Any]) -> dict[str, Any]:
         given = {key: value for key, value in flags.items() if value is not None}

@@ -23,7 +23,7 @@ def init(
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
-    """Write a commented alertengine.toml with a fresh secret, readable by you alone."""
+    """Write a commented configuration with a fresh secret."""
     from alertengine.cli.template import template
 
     named = place(ctx, config, data_dir).config or os.environ.get("ALERTENGINE_CONFIG")
@@ -55,7 +55,7 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
 def check(
     ctx: typer.Context, as_json: AsJson = False, config: ConfigFile = None, data_dir: DataDirectory = None
 ) -> None:
-    """Validate the configuration and show what is in force, and where each value comes from."""
+    """Validate the configuration. Shows what is in force, and where each value comes from."""
     from alertengine.cli.inforce import in_force
     from alertengine.errors import ConfigError
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S = 1.0
 SPARKS = "▁▂▃▄▅▆▇█"
 SHOWN_SCORES = 20
-NO_DAEMON = "No daemon runs here, so nothing is watched: alertengine serve."
 Json = dict[str, Any]
 
 
@@ -36,21 +35,25 @@ def status(
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
-    """Show services, their health, open incidents, the daemon's own mode and its queue."""
+    """Show how everything is. Services, open incidents, mode, queue and channels."""
+    from contextlib import suppress
+
     from alertengine.cli.client import run
 
-    async def work(client: Client) -> None:
-        if watch and not client.has_daemon:
-            raise NotSo(NO_DAEMON)
-        if watch:
-            await _watch(client, as_json)
-            return
-        seen = await _look(client)
-        if not seen["daemon"]:
-            say(NO_DAEMON)
-        show_json(seen) if as_json else show(picture(seen))
-
-    run(place(ctx, config, data_dir).settings(), work)
+    here = place(ctx, config, data_dir)
+    settings = here.settings()
+    idle = f"No daemon runs on {settings.data_dir}, so nothing is watched: {here.command('serve')}"
+    if watch:
+        with suppress(KeyboardInterrupt):  # the way to end it
+            run(settings, lambda client: _watch(client, idle, as_json))
+        return
+    seen = run(settings, _look)
+    if not seen["daemon"]:
+        say(idle)
+    if as_json:
+        show_json(seen)
+    else:
+        show(picture(seen))
 
 
 async def _look(client: Client) -> Json:
@@ -59,8 +62,10 @@ async def _look(client: Client) -> Json:
     return {"daemon": client.has_daemon, **seen, "incidents": found["incidents"]}
 
 
-async def _watch(client: Client, as_json: bool) -> None:
+async def _watch(client: Client, idle: str, as_json: bool) -> None:
     """Paint when something that is shown has changed, and only then."""
+    if not client.has_daemon:
+        raise NotSo(idle)
     from contextlib import ExitStack
 
     with ExitStack() as stack:
@@ -116,7 +121,7 @@ def picture(seen: Json) -> Group:
 def _mode(seen: Json) -> Text:
     from rich.text import Text
 
-    mode = seen["mode"]
+    mode = seen["mode"] if seen.get("daemon", True) else "NOT RUNNING"
     styles = {"NORMAL": "bold green", "DEGRADED": "bold yellow"}
     said = Text.assemble((mode, styles.get(mode, "bold red")))
     said.append(f"  {_counts(seen)}")
@@ -130,7 +135,7 @@ def _counts(seen: Json) -> str:
     counts = [
         _many(len(seen.get("services", ())), "service"),
         f"{_many(len(seen.get('incidents', ())), 'incident')} open",
-        f"{seen.get('queue', 0)} in the queue",
+        f"{seen.get('queue') or 'nothing'} in the queue",
     ]
     dead = seen.get("dlq_count", 0)
     return " · ".join(counts + ([f"{_many(dead, 'dead letter')}"] if dead else []))

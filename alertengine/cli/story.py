@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from alertengine.cli.output import visible
+from alertengine.cli.output import WIDEST, visible
 from alertengine.cli.wording import words
 from alertengine.core.account import span
 from alertengine.core.events import Event, EventType
 
 WIDEST_ACTOR = 14
+NOTABLE_S = 0.05
+"""What follows sooner than this follows at once."""
 _HUMAN = "bold cyan"
-_STYLES = {
+WHOLE = (_HUMAN, "dim")
+"""Styles of a whole line; the others colour its verb alone."""
+_STYLES: Mapping[str, str] = {
+    EventType.ALERT_QUEUED: "dim",
+    EventType.ALERT_ACCEPTED: "dim",
     EventType.INCIDENT_DETECTED: "red",
     EventType.ALERT_FAILED: "yellow",
     EventType.ALERT_DEAD: "red",
@@ -37,12 +43,13 @@ class Story:
         self._before = before
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = Table.grid(padding=(0, 1), expand=True)
+        table = Table.grid(padding=(0, 1))
+        table.width = min(options.max_width, WIDEST)
         table.add_column(width=1)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, max_width=WIDEST_ACTOR, overflow="ellipsis")
         table.add_column(ratio=1, overflow="fold")
-        table.add_column(justify="right", no_wrap=True)
+        table.add_column(justify="right", no_wrap=True, min_width=7)
         before = self._before
         for event in self._events:
             if before is not None and _day(event) != _day(before):
@@ -60,26 +67,28 @@ def heading(events: Sequence[Event], stage: str) -> Text:
     """What it was about, where it stands, when it began."""
     first, last = events[0], events[-1]
     title = visible(first.data.get("title", first.incident_id))
-    lasted = span((last.at - first.at).total_seconds())
+    lasted = f", {span((last.at - first.at).total_seconds())} in all" if len(events) > 1 else ""
     began = f"{first.at.astimezone():%A %d %B %Y}"
-    return Text.assemble(
-        (title, "bold"), f"\n{first.incident_id}  ", (stage, "bold"), f"  {began}, {lasted} in all\n"
-    )
+    return Text.assemble((title, "bold"), f"\n{first.incident_id}  ", (stage, "bold"), f"  {began}{lasted}\n")
 
 
 def _row(event: Event, before: Event | None) -> tuple[Text, Text, Text, Text, Text]:
     human = event.actor.human
+    style = _HUMAN if human else _STYLES.get(event.type, "")
     verb, detail = words(event.type, event.data)
-    style = _HUMAN if human else _STYLES.get(EventType(event.type), "") if event.type in _STYLES else ""
-    told = Text.assemble((verb, style or "bold"), " ", (_lines(detail), style if human else ""))
-    passed = f"+{span((event.at - before.at).total_seconds())}" if before else ""
+    told = Text.assemble((verb, style or "bold"), " ", (_lines(detail), style if style in WHOLE else ""))
     return (
         Text("▶" if human else "", style),
         _clock(event.at),
         Text(visible(event.actor.name), _HUMAN if human else "dim"),
         told,
-        Text(passed, "dim"),
+        Text(_passed(event, before), "dim"),
     )
+
+
+def _passed(event: Event, before: Event | None) -> str:
+    seconds = (event.at - before.at).total_seconds() if before else 0.0
+    return f"+{span(seconds)}" if seconds >= NOTABLE_S else ""
 
 
 def _lines(detail: str) -> str:

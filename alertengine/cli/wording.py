@@ -32,7 +32,7 @@ def _noticed(data: Data) -> str:
 
 def _diagnosed(data: Data) -> str:
     cause = CAUSES.get(data.get("cause", ""), data.get("cause", "unknown"))
-    lines = [f"{cause} ({data.get('confidence', 0):.0%} sure, {data.get('source', 'rules')})"]
+    lines = [f"{cause} ({100 * data.get('confidence', 0):.0f} % sure, {data.get('source', 'rules')})"]
     lines += [f"· {item.get('text', '')}" for item in data.get("evidence", ())]
     action = data.get("action")
     lines.append(f"proposes {_action(action)}" if action else "has no recovery to propose")
@@ -125,8 +125,8 @@ WORDINGS: Mapping[str, Wording] = {
     EventType.RECOVERY_REJECTED: ("decided not to run it", _how),
     EventType.AUTHORIZATION_REFUSED: ("was refused", _refused),
     EventType.RECOVERY_STARTED: ("started", _started),
-    EventType.RECOVERY_SUCCEEDED: ("ran it: success,", _ended),
-    EventType.RECOVERY_FAILED: ("ran into a failure:", _ended),
+    EventType.RECOVERY_SUCCEEDED: ("saw it succeed:", _ended),
+    EventType.RECOVERY_FAILED: ("saw it fail:", _ended),
     EventType.RECOVERY_OUTCOME_UNKNOWN: ("does not know the outcome:", _ended),
     EventType.HEALTH_VERIFIED: ("verified health:", _reason),
     EventType.HEALTH_NOT_RECOVERED: ("saw no recovery:", _reason),

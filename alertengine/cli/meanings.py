@@ -1,0 +1,60 @@
+"""What each setting means, in a sentence: for docs/configuration.md and the commented configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import get_type_hints
+
+from pydantic import BaseModel
+
+from alertengine.config import Settings
+
+MEANINGS: Mapping[str, str] = {
+    "server.host": "The address to listen on.",
+    "server.port": "The port; 0 takes any free one.",
+    "server.base_url": "How phones reach this daemon, the beginning of every link. `http://HOST:PORT` unless set.",
+    "store.url": "A path after `sqlite:///`; a relative one lies in the data directory.",
+    "auth.secret": "At least 32 unguessable characters: signs links, seals stored secrets. Generated in the data "
+    "directory unless set. Changing it ends every link and makes stored service secrets unreadable.",
+    "auth.admin_key": "At least 16 characters: the operator's key for the HTTP API. Generated unless set.",
+    "poll.interval_s": "Pause between two polls of a service.",
+    "poll.timeout_s": "How long a health report may take; later is a failed poll.",
+    "policy.min_score_to_alert": "A critical report opens an incident when its score (0-100) is at most this.",
+    "policy.confirmations": "Critical polls in a row that open an incident.",
+    "policy.approval_timeout_s": "Life of a recovery link, from when it was sent.",
+    "policy.decision_timeout_s": "How long an incident waits for a decision before it expires; three link lives unless "
+    "set.",
+    "policy.escalate_after_s": "Unanswered for this long, everybody is told again.",
+    "policy.cooldown_s": "This soon after its last resolution, a service must fail one poll more.",
+    "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
+    "retention.days": "How long a closed incident stays in the store; it goes into the archive first.",
+    "retention.archive_dir": "Where the bundles of pruned incidents go; relative to the data directory, empty keeps none.",
+    "diagnosis.provider": "Who names the cause: `rules`, in this process, from the service's own evidence.",
+}
+KEYS: Mapping[str, str] = {
+    "kind": "Which kind it is.",
+    "description": "What people read about it.",
+    "risk": "How careful people should be with it.",
+    "approvals": "How many different people must approve it.",
+    "timeout_s": "How long it may take.",
+    "argv": "What runs: an argument list, never a shell. The program is an absolute path.",
+    "preview_argv": "Shows what would happen; must change nothing.",
+    "env": "Its environment, beside `ALERTENGINE_EXECUTION_ID`, `ALERTENGINE_INCIDENT_ID`, `ALERTENGINE_TENANT_ID`.",
+    "url": "Where the signed POST goes.",
+    "preview_url": "Answers what it would do; must change nothing.",
+    "secret": "Signs it (Standard Webhooks): `whsec_` and base64.",
+    "name": "The name given to `@monitor.recovery(name)` in the app.",
+    "base_url": "Where the provider's API is.",
+    "form": "The shape of the message.",
+}
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """The tables with a name of their own, in the order of the settings."""
+    hints = get_type_hints(Settings)
+    return {
+        field.name: hints[field.name]
+        for field in fields(Settings)
+        if isinstance(hints[field.name], type) and issubclass(hints[field.name], BaseModel)
+    }

@@ -1,0 +1,114 @@
+"""docs/configuration.md, drawn from the settings models and the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from alertengine import config, registry
+from alertengine.cli.meanings import KEYS, MEANINGS, sections
+
+HEAD = """\
+# Configuration
+
+`alertengine serve` needs no file: every key has a default. `alertengine init` writes a commented
+`alertengine.toml`; `alertengine check` shows what is in force and where each value comes from.
+
+The file is found by `--config PATH`, else `ALERTENGINE_CONFIG`, else `./alertengine.toml`.
+Defaults < file < environment < flags. An unknown key, a wrong type or a missing secret is refused before anything
+starts: all problems in one list, each with its key, exit status 2.
+
+The data directory holds the store, the socket and generated secrets, and belongs to one daemon at a time:
+`--data-dir`, else `ALERTENGINE_DATA_DIR`, else `$XDG_STATE_HOME/alertengine`, else `~/.local/state/alertengine`.
+
+- **Secrets in files.** In `[auth]`, channels and actions, `key_file = "PATH"` stands for `key`. The path is relative
+  to the configuration; a file that others can read is refused.
+- **Environment.** Any key is `ALERTENGINE_SECTION__KEY`, a channel's or an action's
+  `ALERTENGINE_CHANNELS__NAME__KEY`. Some have a name of their own:
+"""
+
+
+def configuration() -> str:
+    parts = [HEAD, *_variables(), ""]
+    for name, model in sections().items():
+        parts += [f"## `[{name}]`", "", *_table(f"{name}.", model), ""]
+    parts += ["## Channels: `[channels.NAME]`", "", "How people are reached. Without any, the console.", ""]
+    parts += _kinds(registry.CHANNELS)
+    parts += ["## Recoveries: `[actions.NAME]`", ""]
+    parts += ["What may be proposed and, once a person approved it, run: once.", ""]
+    return "\n".join(parts + _kinds(registry.ACTIONS)).rstrip() + "\n"
+
+
+def _variables() -> Iterator[str]:
+    yield "| variable | key |"
+    yield "|---|---|"
+    for variable, path in config.ENVIRONMENT.items():
+        yield f"| `{variable}` | `{'.'.join(path)}` |"
+    for kind, names in getattr(config, "CHANNEL_ENVIRONMENT", {}).items():
+        for variable, key in names.items():
+            yield f"| `{variable}` | `{key}` of every channel of kind `{kind}` |"
+
+
+def _kinds(table: Mapping[str, str]) -> list[str]:
+    lines = []
+    for kind in table:
+        model = registry.config_model(table, kind)
+        about = " ".join((model.__doc__ or "").split())
+        example = registry.example(table, kind)
+        lines += [f"### `{kind}`", "", about, "", *_table("", model), "", "```toml", example, "```", ""]
+    return lines
+
+
+def _table(prefix: str, model: type[BaseModel]) -> Iterator[str]:
+    schema = model.model_json_schema(by_alias=True)
+    yield "| key | value | default | |"
+    yield "|---|---|---|---|"
+    for name, field in schema["properties"].items():
+        default = _default(name, field, schema)
+        meaning = MEANINGS.get(prefix + name) or KEYS.get(name, "")
+        yield f"| `{name}` | {_kind(field, schema)} | {default} | {meaning} |"
+
+
+def _default(name: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if name in schema.get("required", ()):
+        return "needed"
+    value = field.get("default")
+    return "" if value in (None, "", {}) else f"`{value}`"
+
+
+def _kind(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """What may stand there, in words."""
+    options = [o for o in field.get("anyOf", ()) if o.get("type") != "null"]
+    field = {**field, **options[0]} if options else field
+    if "$ref" in field:
+        field = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    if "const" in field or "enum" in field:
+        return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    if field.get("writeOnly") or field.get("format") == "password":
+        return "secret"
+    return _TYPES.get(field.get("type", ""), "value") + _range(field)
+
+
+_TYPES = {
+    "string": "text",
+    "number": "number",
+    "integer": "whole number",
+    "array": "list of texts",
+    "object": "table of texts",
+    "boolean": "`true` or `false`",
+}
+
+
+def _range(field: Mapping[str, Any]) -> str:
+    least = field.get("minimum", field.get("exclusiveMinimum"))
+    most = field.get("maximum")
+    above = "above" if "exclusiveMinimum" in field else "from"
+    if least is None:
+        return ""
+    return f", {above} {_plain(least)}" + (f" to {_plain(most)}" if most is not None else "")
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
