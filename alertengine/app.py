@@ -96,6 +96,7 @@ async def open_engine(
             vault=Vault(secret),
             new_id=new_id,
             webhook_secret=lambda tenant: derived_webhook_secret(secret, tenant),
+            public_url=settings.server.base_url,
         )
         yield Engine(
             clock=clock,

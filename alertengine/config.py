@@ -145,6 +145,23 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 """Variables with a name of their own. Any key can also be given as ALERTENGINE_SECTION__KEY, a channel's or an
 action's as ALERTENGINE_CHANNELS__NAME__KEY."""
 
+CHANNEL_ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
+    "whatsapp_twilio": {
+        "TWILIO_ACCOUNT_SID": "account_sid",
+        "TWILIO_AUTH_TOKEN": "auth_token",
+        "TWILIO_WHATSAPP_FROM": "from",
+    },
+    "voice_twilio": {"TWILIO_ACCOUNT_SID": "account_sid", "TWILIO_AUTH_TOKEN": "auth_token"},
+    "whatsapp_sent": {"SENT_API_KEY": "api_key", "SENT_PHONE_ID": "phone_id"},
+}
+"""Variables that every channel of a kind takes, under the names their providers gave them."""
+
+_ENOUGH = {
+    "whatsapp_twilio": {"TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM"},
+    "whatsapp_sent": {"SENT_API_KEY"},
+}
+"""With these set, a channel of the kind needs no table: it is there under the kind's name."""
+
 
 def load(
     path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any], kinds: Kinds
@@ -163,6 +180,7 @@ def load(
         section, _, name = key.partition(".")
         raw.setdefault(section, {})[name] = value
     _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
+    _apply_channel_environment(raw, environ)
     unknown = raw.keys() - _SECTIONS.keys() - set(_NAMED)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
     sections: dict[str, Any] = {
@@ -220,6 +238,21 @@ def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems
                 break
         else:
             table[keys[-1]] = value
+
+
+def _apply_channel_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
+    tables = raw.get("channels", {})
+    if not isinstance(tables, dict):
+        return  # told as a problem later
+    given = {name for name, value in environ.items() if value}
+    if not tables and any(given >= enough for enough in _ENOUGH.values()):
+        tables = raw["channels"] = {"console": {"kind": "console"}}
+    for kind, variables in CHANNEL_ENVIRONMENT.items():
+        own = [row for row in tables.values() if isinstance(row, dict) and row.get("kind") == kind]
+        if not own and kind in _ENOUGH and given >= _ENOUGH[kind] and kind not in tables:
+            own = [tables.setdefault(kind, {"kind": kind})]
+        for row in own:
+            row |= {key: environ[variable] for variable, key in variables.items() if variable in given}
 
 
 def _inline_secret_files(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
@@ -287,7 +320,8 @@ def _validated(where: str, model: type[M], raw: dict[str, Any], problems: list[s
 
 def _say(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
-        return f"there is no such key; known are {', '.join(sorted(model.model_fields))}"
+        known = (field.alias or name for name, field in model.model_fields.items())
+        return f"there is no such key; known are {', '.join(sorted(known))}"
     if error["type"] == "missing":
         return "is missing"
     message: str = error["msg"]

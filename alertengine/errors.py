@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, ClassVar
 
 
@@ -129,14 +130,38 @@ class RateLimited(Refused):
     status = 429
 
 
+class Fault(StrEnum):
+    """What kind of failure a delivery met. It decides what is next."""
+
+    RETRY = "retry"
+    UNKNOWN = "unknown"
+    """No answer after the request was sent: it may have arrived. Tried again: twice is better than not at all."""
+    TEMPLATE = "template"
+    """Not in this form: the channel takes another (a template, plain text) for the next try, which is at once."""
+    RECIPIENT = "recipient"
+    """This person cannot be reached this way: another try cannot help."""
+    CONFIG = "config"
+    """The operator must mend something first."""
+    EXHAUSTED = "exhausted"
+    """A limit that lasts for hours: too long for an alert."""
+
+
 class DeliveryError(AlertEngineError):
     """A message could not be delivered.
 
     `permanent`: another try cannot help. `retry_after_s`: the provider asked to wait that long.
     """
 
-    def __init__(self, reason: str, *, permanent: bool = False, retry_after_s: float | None = None) -> None:
-        self.permanent = permanent
+    def __init__(
+        self,
+        reason: str,
+        *,
+        fault: Fault | None = None,
+        permanent: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.fault = fault or (Fault.CONFIG if permanent else Fault.RETRY)
+        self.permanent = self.fault in (Fault.RECIPIENT, Fault.CONFIG, Fault.EXHAUSTED)
         self.retry_after_s = retry_after_s
         super().__init__(reason)
 

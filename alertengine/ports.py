@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from alertengine.core.diagnosis.model import Finding
-from alertengine.core.message import Message
+from alertengine.core.message import Message, MessageKind
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.snapshot import Snapshot
 
@@ -30,11 +30,22 @@ class Receipt:
     provider_message_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a kind of channel can do."""
+
+    idempotent: bool
+    """The provider drops a second message with the same key."""
+    kinds: frozenset[MessageKind] = frozenset(MessageKind)
+    """What it is used for: nobody is telephoned to hear that all is well."""
+
+
 class Channel(Protocol):
     """A configured way to reach people."""
 
     name: str
     kind: str
+    traits: Traits
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         """Hand `message` over, or raise `DeliveryError`. Tries once; the outbox repeats."""

@@ -13,6 +13,11 @@ from pydantic import BaseModel
 
 CHANNELS: Mapping[str, str] = {
     "console": "alertengine.channels.console:ConsoleChannel",
+    "telegram": "alertengine.channels.telegram:TelegramChannel",
+    "whatsapp_twilio": "alertengine.channels.whatsapp_twilio:TwilioWhatsAppChannel",
+    "whatsapp_sent": "alertengine.channels.whatsapp_sent:SentWhatsAppChannel",
+    "slack": "alertengine.channels.slack:SlackChannel",
+    "voice_twilio": "alertengine.channels.voice_twilio:TwilioVoiceChannel",
     "webhook": "alertengine.channels.webhook:WebhookChannel",
 }
 ACTIONS: Mapping[str, str] = {

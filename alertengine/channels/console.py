@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
-from alertengine.ports import Receipt
+from alertengine.ports import Receipt, Traits
 from alertengine.tools import Tools
 
 
@@ -29,6 +29,7 @@ kind = "console"
 
 class ConsoleChannel:
     kind = "console"
+    traits = Traits(idempotent=False)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name

@@ -1,32 +1,48 @@
-"""Messages as signed webhooks (Standard Webhooks)."""
+"""Messages as webhooks: signed by Standard Webhooks, or in the form of another service."""
 
 from __future__ import annotations
 
 import json
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
+from alertengine.channels import exchange
+from alertengine.channels.webhook_forms import FORMS, PAGERDUTY_URL
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
-from alertengine.errors import DeliveryError, HttpError
+from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Receipt
+from alertengine.ports import Receipt, Traits
 from alertengine.signing import webhook_headers
 from alertengine.tools import Tools
 
-TIMEOUT_S = 10.0
+GONE = 410
 
 
 class Config(BaseModel):
-    """`url` takes a POST with the message as JSON; `secret` ("whsec_" and base64) signs it."""
+    """`url` takes a POST with the message as JSON; `secret` ("whsec_" and base64) signs it.
+
+    `form` says in whose words: "pagerduty" (its routing key is the `secret`), "teams" and "discord" (their `url`
+    is the secret).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["webhook"]
-    url: str
-    secret: SecretStr
-    form: Literal["standard"] = "standard"
+    url: SecretStr | None = None
+    secret: SecretStr | None = None
+    form: Literal["standard", "pagerduty", "teams", "discord"] = "standard"
+
+    @model_validator(mode="after")
+    def complete(self) -> Config:
+        if self.url is None and self.form != "pagerduty":
+            raise ValueError("url is missing")
+        if self.url is not None and not self.url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("url must begin with http:// or https://")
+        if self.secret is None and self.form in ("standard", "pagerduty"):
+            raise ValueError("secret is missing")
+        return self
 
 
 EXAMPLE = """
@@ -34,6 +50,7 @@ EXAMPLE = """
 kind = "webhook"
 url = "https://ops.example.com/alerts"
 secret = "whsec_..."          # or: secret_file = "/etc/alertengine/ops.secret"
+# form = "pagerduty"          # secret: the routing key. Or "teams" or "discord", with the url they gave
 """
 
 
@@ -44,53 +61,41 @@ class WebhookChannel:
         """Without `config`, each contact brings its URL, and the tenant's own secret signs."""
         self.name = name
         self._config = config
-        self._http = tools.http
-        self._clock = tools.clock
-        self._webhook_secret = tools.webhook_secret
+        self._tools = tools
+        self._form = config.form if config else "standard"
+        self.traits = Traits(idempotent=self._form in ("standard", "pagerduty"))
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         url, secret = self._target(contact)
-        body = json.dumps(message.to_json(), ensure_ascii=False).encode()
-        stamp = int(self._clock.now().timestamp())
-        headers = {
-            "content-type": "application/json",
-            **webhook_headers(secret, idempotency_key, stamp, body),
-        }
-        try:
-            answer = await self._http.fetch("POST", url, timeout_s=TIMEOUT_S, headers=headers, body=body)
-        except HttpError as error:
-            raise DeliveryError(str(error), permanent=error.kind == "blocked") from error
-        _check(answer)
-        return Receipt(provider_message_id=idempotency_key)
+        shown = message.to_json() if self._form == "standard" else FORMS[self._form](message, secret)
+        body = json.dumps(shown, ensure_ascii=False).encode()
+        headers = {"content-type": "application/json"}
+        if self._form == "standard":
+            stamp = int(self._tools.clock.now().timestamp())
+            headers |= webhook_headers(secret, idempotency_key, stamp, body)
+        answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body)
+        if not answer.ok:
+            raise self._refused(answer)
+        return Receipt(provider_message_id=idempotency_key if self._form == "standard" else None)
 
     def _target(self, contact: Contact) -> tuple[str, str]:
         """(URL, signing secret) for this contact."""
-        secret = (
-            self._config.secret.get_secret_value()
-            if self._config
-            else self._webhook_secret(contact.tenant_id)
-        )
-        if contact.address.startswith(("http://", "https://")):
-            return contact.address, secret
-        if self._config is None:
+        config = self._config
+        secret = config.secret.get_secret_value() if config and config.secret else ""
+        if contact.address.startswith(("http://", "https://")) and self._form == "standard":
+            return contact.address, secret or self._tools.webhook_secret(contact.tenant_id)
+        if config is None:
             raise DeliveryError(
                 "this contact has no URL and no webhook channel is configured", permanent=True
             )
-        return self._config.url, secret
+        return config.url.get_secret_value() if config.url else PAGERDUTY_URL, secret
 
-
-def _check(answer: Response) -> None:
-    if answer.ok:
-        return
-    # 410 is the receiver's word that the endpoint is gone; other 4xx do not get better by repeating,
-    # except time-outs and rate limits.
-    permanent = 300 <= answer.status < 500 and answer.status not in (408, 409, 425, 429)
-    raise DeliveryError(
-        f"the webhook answered HTTP {answer.status}",
-        permanent=permanent,
-        retry_after_s=_retry_after(answer.headers.get("retry-after", "")),
-    )
-
-
-def _retry_after(value: str) -> float | None:
-    return float(value) if value.isascii() and value.isdigit() else None
+    def _refused(self, answer: Response) -> DeliveryError:
+        # 410 is the receiver's word that the endpoint is gone; other 4xx do not get better by repeating,
+        # except time-outs and rate limits.
+        gone = answer.status == GONE or (self._form in ("teams", "discord") and answer.status == 404)
+        fault = Fault.RECIPIENT if gone else None
+        reason = f"the webhook answered HTTP {answer.status}"
+        wait = exchange.answered_object(answer).get("retry_after") if self._form == "discord" else None
+        wait = float(wait) if isinstance(wait, (int, float)) and wait >= 0 else None
+        return exchange.refusal(answer, self._tools.clock, reason, fault, wait)

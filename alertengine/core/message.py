@@ -13,6 +13,8 @@ from alertengine.core.incident import DECIDABLE, Execution, Incident
 from alertengine.core.model import rfc3339
 
 LATE_AFTER_S = 60.0
+REVIEW = "Review and decide"
+"""What the link, or the button over it, says."""
 
 
 class MessageKind(StrEnum):
@@ -40,6 +42,9 @@ ASKS = frozenset(
     }
 )
 """Kinds that ask for a decision and so carry a link, as long as there is something to decide."""
+
+URGENT = ASKS | {MessageKind.UNKNOWN}
+"""Kinds that are worth waking somebody for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        link = [f"Review and decide: {self.url}"] if self.url else []
+        link = [f"{REVIEW}: {self.url}"] if self.url else []
         return "\n".join((self.title, *self.body, *link, self.footer))
 
     def to_json(self) -> dict[str, Any]:

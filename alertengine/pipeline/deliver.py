@@ -13,7 +13,7 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.message import Letter, Message, compose, may_ask
 from alertengine.core.model import Contact
-from alertengine.errors import DeliveryError
+from alertengine.errors import DeliveryError, Fault
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append, may_decide
 from alertengine.ports import Channel, Receipt
@@ -46,7 +46,7 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
     incident = await engine.store.fetch(incidents.incident(tenant, delivery.incident_id))
     if contact is None or incident is None:
         raise ValueError(f"{delivery.id} has lost its contact or incident")
-    channel = find_channel(engine, contact)
+    channel = engine.channel_of(contact)
     claims = _claims(engine, delivery, contact, incident)
     if not await _claim(engine, delivery, contact, channel, claims):
         return
@@ -60,12 +60,6 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
         await _failed(engine, delivery, contact, DeliveryError(f"{type(error).__name__} in the channel"))
     else:
         await _accepted(engine, delivery, contact, receipt)
-
-
-def find_channel(engine: Engine, contact: Contact) -> Channel | None:
-    """The channel that the contact names, or the one of the kind that they name."""
-    named = engine.channels.get(contact.channel)
-    return named or next((c for c in engine.channels.values() if c.kind == contact.channel), None)
 
 
 def _claims(engine: Engine, delivery: Delivery, contact: Contact, incident: Incident) -> Claims | None:
@@ -132,7 +126,7 @@ async def _send(channel: Channel | None, contact: Contact, message: Message, del
         async with asyncio.timeout(SEND_DEADLINE_S):
             return await channel.send(contact, message, delivery.id)
     except TimeoutError:
-        raise DeliveryError(f"no answer within {SEND_DEADLINE_S:g} s") from None
+        raise DeliveryError(f"no answer within {SEND_DEADLINE_S:g} s", fault=Fault.UNKNOWN) from None
 
 
 async def _accepted(engine: Engine, delivery: Delivery, contact: Contact, receipt: Receipt) -> None:
@@ -146,16 +140,30 @@ async def _accepted(engine: Engine, delivery: Delivery, contact: Contact, receip
 async def _failed(engine: Engine, delivery: Delivery, contact: Contact, error: DeliveryError) -> None:
     attempt = delivery.attempts + 1
     dead = error.permanent or attempt >= backoff.ATTEMPTS
-    wait = backoff.delay_s(attempt, engine.jitter(), error.retry_after_s)
+    wait = _wait(engine, attempt, error)
 
     def work(tx: Transaction) -> None:
         again_at = None if dead else engine.now() + timedelta(seconds=wait)
         outcome = "dead" if dead else "failed"
         outbox.settle(tx, delivery, outcome, error=str(error), again_at=again_at)
         kind = EventType.ALERT_DEAD if dead else EventType.ALERT_FAILED
-        _tell(engine, tx, delivery, contact, kind, {"error": str(error), "permanent": error.permanent})
+        _tell(
+            engine,
+            tx,
+            delivery,
+            contact,
+            kind,
+            {"error": str(error), "fault": str(error.fault), "permanent": error.permanent},
+        )
 
     await engine.store.transact(work)
+
+
+def _wait(engine: Engine, attempt: int, error: DeliveryError) -> float:
+    """Seconds until the next try. The channel mended it: at once, but not for ever."""
+    if attempt <= 2 and (error.fault is Fault.TEMPLATE or error.retry_after_s == 0):
+        return 0.0
+    return backoff.delay_s(attempt, engine.jitter(), error.retry_after_s)
 
 
 def _tell(

@@ -10,7 +10,7 @@ from typing import Any
 
 from alertengine.core.detection import Watch
 from alertengine.core.mode import Condition
-from alertengine.core.model import ActionSpec, Service
+from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.policy import Policy
 from alertengine.ports import Action, Channel, Clock, Diagnoser, Source
 from alertengine.signing import TokenSigner, Vault
@@ -67,6 +67,11 @@ class Engine:
 
     def watch(self, service_id: str) -> Watch:
         return self.memory.watches.get(service_id, EMPTY)
+
+    def channel_of(self, contact: Contact) -> Channel | None:
+        """The channel that the contact names, or the one of the kind that they name."""
+        named = self.channels.get(contact.channel)
+        return named or next((c for c in self.channels.values() if c.kind == contact.channel), None)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run beside the caller, who may go away: a client that hangs up does not cancel a recovery."""

@@ -104,7 +104,7 @@ def _reachable(people: Iterable[Contact]) -> list[Contact]:
 
 
 async def _send(engine: Engine, contact: Contact, condition: Condition) -> None:
-    channel = engine.channels.get(contact.channel)
+    channel = engine.channel_of(contact)
     if channel is None:
         return
     try:

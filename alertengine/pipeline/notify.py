@@ -45,7 +45,13 @@ def append(
     state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
     assert state is not None
     people = [only] if only else tx.fetch(directory.contacts(incident.tenant_id))
-    return appended + _queue(engine, tx, state, message, [p for p in people if p.verified_at])
+    return appended + _queue(engine, tx, state, message, [p for p in people if _told(engine, p, message)])
+
+
+def _told(engine: Engine, contact: Contact, kind: MessageKind) -> bool:
+    """Nothing goes to an address that was not verified, and nobody is telephoned to hear that all is well."""
+    channel = engine.channel_of(contact)
+    return contact.verified_at is not None and (channel is None or kind in channel.traits.kinds)
 
 
 def _queue(

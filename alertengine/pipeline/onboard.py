@@ -11,7 +11,6 @@ from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Tenant
 from alertengine.core.plans import DEFAULT_PLAN, PLANS
 from alertengine.errors import Invalid
-from alertengine.pipeline.deliver import find_channel
 from alertengine.pipeline.engine import Engine
 from alertengine.signing import api_key_hash, api_key_id, new_api_key
 from alertengine.store import directory
@@ -168,7 +167,7 @@ def _contact(engine: Engine, tenant: Tenant, new: NewContact) -> Contact:
     )
     if not 0 < len(contact.name) <= 80 or not contact.name.isprintable():
         raise Invalid("contacts: a name has 1 to 80 printable characters")
-    channel = find_channel(engine, contact)
+    channel = engine.channel_of(contact)
     if channel is None:
         known = ", ".join(engine.channels)
         raise Invalid(f"contacts: no channel {new.channel!r} is configured; configured: {known}")

@@ -14,7 +14,7 @@ from alertengine.core.message import Message
 from alertengine.core.model import ActionSpec, Actor, Contact, Service
 from alertengine.core.snapshot import Snapshot, read_report
 from alertengine.errors import DeliveryError
-from alertengine.ports import Outcome, Receipt, Run
+from alertengine.ports import Outcome, Receipt, Run, Traits
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TARIRO = Actor(kind="contact", id="con_tariro", name="Tariro")
@@ -57,6 +57,7 @@ class RecordingChannel:
 
     name: str = "console"
     kind: str = "console"
+    traits: Traits = field(default_factory=lambda: Traits(idempotent=True))
     sent: list[tuple[Contact, Message, str]] = field(default_factory=list)
     failures: list[DeliveryError] = field(default_factory=list)
 

@@ -1,0 +1,53 @@
+"""What WhatsApp asks of a message, whoever carries it: numbers, and the values of a template's variables."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from alertengine.core.fit import clip, flatten
+from alertengine.core.message import Message
+from alertengine.errors import DeliveryError, Fault
+
+VALUE_LIMIT = 200
+"""Five values and the template's own words stay within WhatsApp's 1,024 characters."""
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def check_number(address: str) -> str:
+    """The number as +263771234567. Raises `DeliveryError` for anything else."""
+    number = address.removeprefix("whatsapp:").replace(" ", "")
+    if not _NUMBER.fullmatch(number):
+        raise DeliveryError("the contact's number must be like +263771234567", fault=Fault.RECIPIENT)
+    return number
+
+
+def template_values(message: Message) -> dict[str, str]:
+    """The variables of the template for messages with a link, or of the one for those without.
+
+    With: what, measured, cause, proposal, link. Without: what, details. None is ever empty or has a line break:
+    WhatsApp refuses the whole message for it.
+    """
+    if message.url is None:
+        return {
+            "what": _value(message.title),
+            "details": _value(" ".join(message.body)) or message.incident_id,
+        }
+    measured, *between = message.body[:-1] or ("Not measured.",)
+    return {
+        "what": _value(message.title),
+        "measured": _value(measured),
+        "cause": _value(" ".join(between)) or "The cause is not known yet.",
+        "proposal": _value(message.body[-1]) if message.body else "Open the link.",
+        "link": link_suffix(message.url),
+    }
+
+
+def link_suffix(url: str) -> str:
+    """What follows the host: the host itself is part of the approved template."""
+    parts = urlsplit(url)
+    return parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _value(text: str) -> str:
+    return clip(flatten(text), VALUE_LIMIT)

@@ -1,0 +1,98 @@
+"""WhatsApp messages by Twilio: approved templates, so that they arrive outside the 24-hour window too."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from alertengine.channels.twilio import Account, AccountConfig
+from alertengine.channels.whatsapp import check_number, template_values
+from alertengine.core.fit import fit, flatten, units
+from alertengine.core.message import ASKS, REVIEW, Message
+from alertengine.core.model import Contact
+from alertengine.errors import DeliveryError, Fault
+from alertengine.ports import Receipt, Traits
+from alertengine.tools import Tools
+
+BODY_LIMIT = 1600
+ASK_LIFE_S = 300
+"""A question that waited longer with the provider would come with a link that is over."""
+NEWS_LIFE_S = 3600
+
+ContentSid = Annotated[str, Field(pattern=r"^HX[0-9a-fA-F]{32}$")]
+
+
+class Config(AccountConfig):
+    """`from` is the WhatsApp sender ("whatsapp:+14155238886") or a messaging service ("MG...").
+
+    `content_sid`: the approved template of messages with a link, `update_content_sid`: of those without. Without
+    a template the text is sent as it is, which WhatsApp takes within 24 hours of the contact's last message only.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    kind: Literal["whatsapp_twilio"]
+    sender: Annotated[
+        str, Field(alias="from", pattern=r"^(whatsapp:)?\+[1-9][0-9]{6,14}$|^MG[0-9a-fA-F]{32}$")
+    ]
+    content_sid: ContentSid | None = None
+    update_content_sid: ContentSid | None = None
+
+
+EXAMPLE = """
+[channels.whatsapp]
+kind = "whatsapp_twilio"
+account_sid = "AC..."                # or the environment: TWILIO_ACCOUNT_SID
+auth_token = "..."                   # or: auth_token_file, TWILIO_AUTH_TOKEN
+from = "whatsapp:+14155238886"       # or: TWILIO_WHATSAPP_FROM
+content_sid = "HX..."                # the approved template; docs/channels.md has its text
+update_content_sid = "HX..."
+"""
+
+
+class TwilioWhatsAppChannel:
+    kind = "whatsapp_twilio"
+    traits = Traits(idempotent=False)
+
+    def __init__(self, name: str, config: Config, tools: Tools) -> None:
+        self.name = name
+        self._config = config
+        self._account = Account(config, tools)
+
+    async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
+        number = check_number(contact.address)
+        form = [("To", f"whatsapp:{number}"), *self._from(), *self._content(message)]
+        form.append(("ValidityPeriod", str(ASK_LIFE_S if message.kind in ASKS else NEWS_LIFE_S)))
+        if self._account.callback:
+            form.append(("StatusCallback", self._account.callback))
+        try:
+            made = await self._account.post("Messages", form)
+        except DeliveryError as error:
+            if error.fault is not Fault.TEMPLATE:
+                raise
+            raise DeliveryError(
+                f"{error}: set content_sid and update_content_sid", fault=Fault.CONFIG
+            ) from None
+        return Receipt(provider_message_id=made["sid"])
+
+    def _from(self) -> list[tuple[str, str]]:
+        sender = self._config.sender
+        if sender.startswith("MG"):
+            return [("MessagingServiceSid", sender)]
+        return [("From", f"whatsapp:{sender.removeprefix('whatsapp:')}")]
+
+    def _content(self, message: Message) -> list[tuple[str, str]]:
+        template = self._config.content_sid if message.url else self._config.update_content_sid
+        if template is None:
+            return [("Body", _text(message))]
+        variables = {str(n): value for n, value in enumerate(template_values(message).values(), 1)}
+        return [("ContentSid", template), ("ContentVariables", json.dumps(variables, ensure_ascii=False))]
+
+
+def _text(message: Message) -> str:
+    title, footer = flatten(message.title), flatten(message.footer)
+    link = [f"{REVIEW}: {message.url}"] if message.url else []
+    room = BODY_LIMIT - sum(units(part) + 1 for part in link)
+    return "\n".join((*fit([title, *map(flatten, message.body), footer], room), *link))

@@ -1,0 +1,145 @@
+"""Twilio: WhatsApp messages and calls."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+from alertengine.testing.wire.loopback import LoopbackServer, Reply, Request, replied
+from alertengine.testing.wire.sent import value_fault
+
+ACCOUNT_SID = "AC" + "0" * 31 + "1"
+AUTH_TOKEN = "twilio-auth-token-for-rehearsals"  # noqa: S105 - opens nothing
+SENDER = "+14155238886"
+ASK_TEMPLATE = "HX" + "a" * 32
+UPDATE_TEMPLATE = "HX" + "b" * 32
+VARIABLES = {ASK_TEMPLATE: 5, UPDATE_TEMPLATE: 2}
+WHATSAPP = re.compile(r"whatsapp:\+[1-9][0-9]{6,14}")
+NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+MESSAGE_FIELDS = {
+    *("To", "From", "MessagingServiceSid", "Body", "ContentSid", "ContentVariables", "StatusCallback"),
+    *("ValidityPeriod",),
+}
+CALL_FIELDS = {
+    *("To", "From", "Twiml", "Timeout", "StatusCallback", "StatusCallbackMethod", "StatusCallbackEvent"),
+}
+VERBS = {"Response", "Say", "Pause", "Hangup", "Gather"}
+
+
+class TwilioServer(LoopbackServer):
+    """`messages` and `calls` by SID, each with the fields it was made with and its `status`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: dict[str, dict[str, Any]] = {}
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.reaches_callbacks = True
+        """False: status callbacks are refused with error 21609."""
+
+    def answer(self, request: Request) -> Reply:
+        login = base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
+        if request.headers.get("authorization") != f"Basic {login}":
+            return failed(401, 20003)
+        root = f"/2010-04-01/Accounts/{ACCOUNT_SID}/"
+        if request.headers.get("content-type") != "application/x-www-form-urlencoded":
+            self.problem("a form was expected")
+        form = dict(request.form)
+        if "StatusCallback" in form and not self.reaches_callbacks:
+            return failed(400, 21609)
+        if (request.method, request.path) == ("POST", f"{root}Messages.json"):
+            return self._made(self.messages, "SM", form, message_fault(form))
+        if (request.method, request.path) == ("POST", f"{root}Calls.json"):
+            return self._made(self.calls, "CA", form, call_fault(form))
+        return failed(404, 20404)
+
+    def _made(
+        self,
+        kept: dict[str, dict[str, Any]],
+        prefix: str,
+        form: dict[str, str],
+        fault: tuple[int, str] | None,
+    ) -> Reply:
+        if fault:
+            self.problem(fault[1])
+            return failed(400, fault[0])
+        sid = f"{prefix}{len(kept) + 1:032x}"
+        kept[sid] = {**form, "status": "queued"}
+        return replied(_resource(sid, kept[sid]), 201)
+
+
+def _resource(sid: str, made: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "sid": sid,
+        "account_sid": ACCOUNT_SID,
+        "status": made["status"],
+        "to": made["To"],
+        "from": made.get("From"),
+        "error_code": made.get("error_code"),
+        "error_message": None,
+        "date_created": "Fri, 02 Jan 2026 03:04:05 +0000",
+    }
+
+
+def failed(status: int, code: int, **headers: str) -> Reply:
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return replied(
+        {"code": code, "message": "see the code", "more_info": more, "status": status}, status, **headers
+    )
+
+
+def message_fault(form: dict[str, str]) -> tuple[int, str] | None:
+    """(error code, why) of a message that Twilio would refuse."""
+    if form.keys() - MESSAGE_FIELDS:
+        return 20001, f"no such fields: {sorted(form.keys() - MESSAGE_FIELDS)}"
+    if not WHATSAPP.fullmatch(form.get("To", "")):
+        return 21211, "To: whatsapp: and a number"
+    if form.get("From") != f"whatsapp:{SENDER}":
+        return 21606, "From is not a sender of this account"
+    if ("Body" in form) == ("ContentSid" in form):
+        return 21603, "Body or ContentSid, one of them"
+    if not 1 <= int(form.get("ValidityPeriod", "300")) <= 36_000:
+        return 20001, "ValidityPeriod: 1 to 36000 s"
+    if "Body" in form:
+        return None if 1 <= len(form["Body"]) <= 1600 else (21617, "Body: 1 to 1600 characters")
+    return _content_fault(form)
+
+
+def _content_fault(form: dict[str, str]) -> tuple[int, str] | None:
+    count = VARIABLES.get(form["ContentSid"])
+    if count is None:
+        return 21655, "there is no such template"
+    values = json.loads(form.get("ContentVariables", "{}"))
+    if list(values) != [str(n) for n in range(1, count + 1)]:
+        return 21656, f"the template has the variables 1 to {count}"
+    wrong = next((fault for value in values.values() if (fault := value_fault(value))), None)
+    if wrong:
+        return 21656, wrong
+    if sum(map(len, list(values.values())[:4])) > 1024:
+        return 63021, "the filled template is longer than 1024 characters"
+    return None
+
+
+def call_fault(form: dict[str, str]) -> tuple[int, str] | None:
+    if form.keys() - CALL_FIELDS:
+        return 20001, f"no such fields: {sorted(form.keys() - CALL_FIELDS)}"
+    if not NUMBER.fullmatch(form.get("To", "")) or form.get("From") != SENDER:
+        return 21211, "To and From are numbers, From one of this account"
+    if not 1 <= int(form.get("Timeout", "60")) <= 600:
+        return 20001, "Timeout: 1 to 600 s"
+    return twiml_fault(form.get("Twiml", ""))
+
+
+def twiml_fault(twiml: str) -> tuple[int, str] | None:
+    if len(twiml) > 4000:
+        return 21205, "Twiml has at most 4000 characters"
+    try:
+        root = ElementTree.fromstring(twiml)  # noqa: S314 - our own client wrote it, and its size is bounded
+    except ElementTree.ParseError as error:
+        return 12100, f"Twiml is not XML: {error}"
+    unknown = {element.tag for element in root.iter()} - VERBS
+    if root.tag != "Response" or unknown or not root.findtext(".//Say"):
+        return 12100, f"Twiml: a Response that says something; unknown: {sorted(unknown)}"
+    return None
