@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpcore2
@@ -42,18 +43,23 @@ NEVER = tuple(
     )
 )
 _EMBEDDED = (
-    (ipaddress.ip_network("::ffff:0:0/96"), 0),
-    (ipaddress.ip_network("64:ff9b::/96"), 0),
-    (ipaddress.ip_network("2002::/16"), 80),
+    (ipaddress.ip_network("::ffff:0:0/96"), 0, 0),
+    (ipaddress.ip_network("::/96"), 0, 0),
+    (ipaddress.ip_network("64:ff9b::/96"), 0, 0),
+    (ipaddress.ip_network("64:ff9b:1::/48"), 0, 0),
+    (ipaddress.ip_network("2002::/16"), 80, 0),
+    (ipaddress.ip_network("2001::/32"), 0, 0xFFFFFFFF),
 )
+"""Networks whose addresses stand for an IPv4 one: how far right it lies, and what it was inverted with."""
+_OWN = (ipaddress.ip_address("::"), ipaddress.ip_address("::1"))
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
 def inner(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one that stands for it (mapped, NAT64, 6to4)."""
-    for network, shift in _EMBEDDED:
-        if address in network:
-            return ipaddress.IPv4Address((int(address) >> shift) & 0xFFFFFFFF)
+    """The IPv4 address inside an IPv6 one that stands for it (mapped, compatible, NAT64, 6to4, Teredo)."""
+    for network, shift, inverted in _EMBEDDED:
+        if address in network and address not in _OWN:
+            return ipaddress.IPv4Address((int(address) >> shift) & 0xFFFFFFFF ^ inverted)
     return address
 
 
@@ -156,6 +162,8 @@ class Http:
             follow_redirects=False,
             trust_env=False,
             timeout=None,
+            # One client asks for every tenant: a cookie of one must not travel with the next.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"user-agent": "alertengine"},
         )
 
@@ -216,7 +224,7 @@ class Http:
 def _classified(error: httpx2.HTTPError, sent: bool) -> HttpError:
     text = str(error)
     if "SSL" in text or "certificate" in text.lower():
-        return HttpError("tls", "its certificate or TLS is not accepted", sent=False)
+        return HttpError("tls", "its certificate or TLS is not accepted", sent=sent)
     if isinstance(error, httpx2.ConnectError):
         return HttpError("refused", "connection refused", sent=False)
     return HttpError("broken", f"the connection broke ({type(error).__name__})", sent=sent)
