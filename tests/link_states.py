@@ -129,8 +129,8 @@ async def running(world: World) -> str:
     return token
 
 
-async def verifying(world: World) -> str:
-    await alerted(world)
+async def verifying(world: World, polls: int = 20) -> str:
+    await alerted(world, polls=polls)
     return await _run(world)
 
 
@@ -144,8 +144,8 @@ async def _run(world: World, **outcome: Any) -> str:
     return token
 
 
-async def recovered(world: World) -> str:
-    token = await verifying(world)
+async def recovered(world: World, polls: int = 20) -> str:
+    token = await verifying(world, polls)
     await world.heal()
     return token
 

@@ -78,9 +78,17 @@ def _run(facts: Facts) -> Execution:
 
 def _trouble(facts: Facts) -> Words:
     incident, began = facts.incident, since(facts)
-    failing = say("{}.", str(incident.detected.get("reason", "")).rstrip("."))
+    failing = say("{}.", _symptom(incident).rstrip("."))
     lasting = say("Since {}, for {}.", clock_time(began, facts.now, seconds=False), _age(began, facts.now))
     return say("{}", incident.title), [failing, lasting, *_before(facts)]
+
+
+def _symptom(incident: Incident) -> str:
+    """The worst alert's own sentence; the score that the reason adds is shown further down."""
+    detected = incident.detected
+    if detected.get("kind") == "degradation" and detected.get("snapshot"):
+        return str(detected["snapshot"]["headline"])
+    return str(detected.get("reason", ""))
 
 
 def _age(began: datetime, now: datetime) -> str:
