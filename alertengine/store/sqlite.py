@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import aiosqlite
 
 from alertengine.core.events import Event, NewEvent
 from alertengine.core.model import parse_time
-from alertengine.errors import SchemaTooNew, Stale, StoreDamaged, StoreUnavailable
+from alertengine.errors import Stale, StoreDamaged, StoreUnavailable
 from alertengine.ledger.bundle import render
 from alertengine.ledger.export import export_file
 from alertengine.ledger.mark import Mark, Seen
@@ -26,11 +25,10 @@ from alertengine.store import life
 from alertengine.store.base import Query
 from alertengine.store.incidents import project
 from alertengine.store.log import SYSTEM_TREE, Ledger
+from alertengine.store.migrate import migrate
 from alertengine.store.states import States, advance
 from alertengine.store.writer import Writer
 
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x41455331  # "AES1"
 T = TypeVar("T")
 
 
@@ -205,7 +203,7 @@ def connect(path: Path) -> sqlite3.Connection:
             "secure_delete=ON",
         ):
             db.execute(f"PRAGMA {pragma}")
-        _migrate(db, path)
+        migrate(db, path)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise StoreUnavailable(
@@ -215,20 +213,6 @@ def connect(path: Path) -> sqlite3.Connection:
             f"{path} is not a sound store ({error}). Restore it: alertengine restore FILE"
         ) from error
     return db
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise SchemaTooNew(
-            f"{path} has schema {version}, this AlertEngine knows {SCHEMA_VERSION}. Upgrade AlertEngine; "
-            "the file was not touched."
-        )
-    if version == 0:
-        schema = files("alertengine.store").joinpath("schema.sql").read_text()
-        db.executescript(
-            f"BEGIN;{schema};PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
-        )
 
 
 def _latest(db: sqlite3.Connection) -> datetime | None:

@@ -1,0 +1,112 @@
+"""Old files come up to date whole or not at all; newer ones are left alone; damaged ones are named."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from test_life import SIGNER, add, opened
+
+from alertengine.errors import SchemaTooNew, StoreDamaged, StoreUnavailable
+from alertengine.ledger.verify import verify_file
+from alertengine.store import incidents, migrate
+from alertengine.store.sqlite import connect
+
+DATABASES = sorted((Path(__file__).parent / "databases").glob("*.db.gz"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "alertengine.db"
+
+
+@pytest.mark.parametrize("stored", DATABASES, ids=lambda stored: stored.name)
+async def test_a_store_of_every_released_schema_comes_up_to_date(stored: Path, path: Path) -> None:
+    """Fails when schema.sql changed without a new SCHEMA_VERSION: see make_database.py."""
+    path.write_bytes(gzip.decompress(stored.read_bytes()))
+    async with opened(path) as store:
+        assert (await store.verify()).problems == ()
+        assert [e.seq for e in await store.fetch(incidents.events("t_1", "inc_stored"))] == [1, 2, 3]
+        await add(store, "inc_new")
+        assert (await store.verify()).problems == ()
+
+
+def test_the_last_released_schema_is_stored() -> None:
+    assert [stored.name for stored in DATABASES] == [
+        f"schema_{version}.db.gz" for version in range(1, migrate.SCHEMA_VERSION + 1)
+    ]
+
+
+@pytest.fixture
+def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program one schema ahead; answers the file with its step."""
+    folder = tmp_path / "program"
+    folder.mkdir()
+    monkeypatch.setattr(migrate, "SCHEMA_VERSION", migrate.SCHEMA_VERSION + 1)
+    monkeypatch.setattr(migrate, "_FOLDER", folder)
+    return folder / f"migrate_{migrate.SCHEMA_VERSION}.sql"
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        found: int = db.execute("PRAGMA user_version").fetchone()[0]
+        return found
+
+
+async def test_a_step_is_taken_once_and_a_copy_kept(path: Path, request: pytest.FixtureRequest) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+    step: Path = request.getfixturevalue("next_schema")
+    step.write_text("CREATE TABLE more (x) STRICT;".replace("(x)", "(x TEXT)"))
+    for _ in range(2):
+        connect(path).close()
+        assert version(path) == migrate.SCHEMA_VERSION
+    kept = path.with_name(f"{path.name}.schema-{migrate.SCHEMA_VERSION - 1}")
+    assert version(kept) == migrate.SCHEMA_VERSION - 1
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert verify_file(kept, [SIGNER.vkey]).verified
+
+
+async def test_a_step_that_fails_leaves_the_file_as_it_was(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+    step: Path = request.getfixturevalue("next_schema")
+    step.write_text("CREATE TABLE more (x TEXT) STRICT; DROP TABLE nothing;")
+    with pytest.raises((StoreUnavailable, StoreDamaged)):
+        connect(path)
+    assert version(path) == migrate.SCHEMA_VERSION - 1
+    assert verify_file(path, [SIGNER.vkey]).verified
+
+
+async def test_a_newer_file_is_refused_and_not_touched(path: Path) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version={migrate.SCHEMA_VERSION + 1}")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = path.read_bytes()
+    with pytest.raises(SchemaTooNew, match="was not touched"):
+        async with opened(path):
+            pass
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 300, b"SQLite format 3\0" + b"\xff" * 9000])
+async def test_a_damaged_file_is_named_with_the_remedy(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(StoreDamaged, match=r"alertengine\.db is not a sound store.*alertengine restore FILE"):
+        async with opened(path):
+            pass
+    assert path.read_bytes() == content
+
+
+async def test_a_store_that_cannot_be_opened_is_named(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StoreUnavailable, match=r"alertengine\.db cannot be opened"):
+        async with opened(path):
+            pass
