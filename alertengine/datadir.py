@@ -60,7 +60,7 @@ class DataDir:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder for this process alone, as long as it lives. Raises `DataDirectoryHeld`."""
-        with open(self.path / "lock", "a+", encoding="ascii") as file:
+        with open(self.path / "lock", "a+", encoding="ascii", opener=_private) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -83,3 +83,7 @@ class DataDir:
                 return False
         except DataDirectoryHeld:
             return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -85,6 +85,8 @@ def _ask(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: 
 def _start(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
     if incident.stage is not Stage.AUTHORIZED or incident.execution is None:
         return None
+    if incident.execution.boot not in (None, boot):
+        return Step(do=Do.MISS_START, reason="the daemon stopped between the approval and the start")
     if now > incident.execution.authorized_at + timedelta(seconds=START_WITHIN_S):
         return Step(do=Do.MISS_START, reason=f"it could not start within {START_WITHIN_S:g} s")
     return Step(do=Do.START, reason="authorized")

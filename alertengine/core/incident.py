@@ -152,6 +152,7 @@ def _authorized(state: Incident, event: Event) -> Incident:
         action=data["action"]["name"],
         authorized_by=event.actor,
         authorized_at=event.at,
+        boot=data.get("boot"),
     )
     return replace(
         state, stage=Stage.AUTHORIZED, execution=execution, approvals=(*state.approvals, event.actor)

@@ -104,7 +104,7 @@ def _approval(engine: Engine) -> Decision:
         proposed = approval.check_decidable(incident, claims)
         service = tx.fetch(directory.service(incident.tenant_id, incident.service_id))
         approval.check_action(proposed, today(engine, incident, service), claims)
-        event = approval.approve(incident, actor, engine.new_id("exe"), how)
+        event = approval.approve(incident, actor, engine.new_id("exe"), {**how, "boot": engine.boot})
         if event.type is EventType.RECOVERY_AUTHORIZED:
             execution = event.data["execution_id"]
             if not links.claim_execution(tx, incident.tenant_id, incident.id, incident.round, execution):
