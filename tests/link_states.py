@@ -14,6 +14,7 @@ from alertengine.core.policy import Policy
 from alertengine.core.snapshot import Snapshot
 from alertengine.pipeline import approve
 from alertengine.pipeline.notify import record
+from alertengine.pipeline.poll import poll
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Outcome
 from alertengine.store import directory
@@ -58,7 +59,8 @@ async def alerted(world: World, *, approvals: int = 1, polls: int = 20) -> str:
     for number in range(polls):
         score = 99.0 - (number * 7 % 5)
         world.source.report = healthy_report(health_score={"score": score, "status": "healthy"})
-        await world.tick()
+        world.clock.advance(5)
+        await poll(world.engine, world.service)
     return await fail(world)
 
 

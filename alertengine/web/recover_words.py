@@ -284,7 +284,9 @@ def _earlier(facts: Facts) -> Words:
 def _changed(facts: Facts) -> Words:
     return say("{} changed since your link was made", facts.action), [
         say("What your message proposed is not what would run now, so your link runs nothing."),
-        say("Below is what it would be now."),
+        say("Below is what it would be now. To have that proposed, the operator closes this incident:"),
+        say("<code>alertengine close {}</code>", facts.incident.id),
+        say("If {} still fails, a new message with a new link follows.", facts.incident.service),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator
@@ -12,7 +13,9 @@ import httpx2
 import pytest
 
 from alertengine.errors import StoreUnavailable
+from alertengine.pipeline import approve
 from alertengine.web.app import create_app
+from link_states import alerted, second_contact, token_of
 from world import World
 
 JSON = {"accept": "application/json"}
@@ -311,3 +314,95 @@ async def test_the_page_loads_nothing_else_and_is_small(world: World, http: http
     assert weight <= 14_000
     assert not re.search(r"(?:src|href)=\"(?!data:,|recover\?)", page.text)
     assert "url(" not in page.text
+
+
+async def test_two_people_are_needed_where_the_action_says_so(world: World, http: httpx2.AsyncClient) -> None:
+    await second_contact(world)
+    await alerted(world, approvals=2, polls=1)
+    first = await http.post(f"{LINK}/confirm", data={"token": token_of(world, "Rudo")})
+    await world.settle()
+    assert first.json()["authorized"] is False
+    assert first.json()["approvals"] == {"required": 2, "given": 1}
+    assert world.action.runs == []
+
+    second = await http.post(f"{LINK}/confirm", data={"token": token_of(world)})
+    await world.settle()
+    assert second.json()["authorized"] is True
+    assert len(world.action.runs) == 1
+
+
+async def test_many_taps_at_once_authorize_once(world: World, http: httpx2.AsyncClient) -> None:
+    await world.fail()
+    form = {"token": world.channel.last_token}
+    answers = await asyncio.gather(*(http.post(f"{LINK}/confirm", data=form) for _ in range(30)))
+    await world.settle()
+
+    assert sorted(a.status_code for a in answers) == [200] + [409] * 29
+    assert len(world.action.runs) == 1
+
+
+async def test_a_phone_that_hangs_up_does_not_undo_its_decision(
+    world: World, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = await world.fail()
+    began, go = asyncio.Event(), asyncio.Event()
+    confirm = approve.confirm
+
+    async def slow(*given: Any) -> Any:
+        began.set()
+        await go.wait()
+        return await confirm(*given)
+
+    monkeypatch.setattr(approve, "confirm", slow)
+    tap = asyncio.create_task(http.post(f"{LINK}/confirm", data={"token": world.channel.last_token}))
+    await began.wait()
+    tap.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await tap
+    go.set()
+    await world.settle()
+
+    assert "recovery_authorized" in await world.types(incident)
+    assert len(world.action.runs) == 1
+
+
+async def test_the_recovery_starts_without_waiting_for_the_next_sweep(
+    world: World, http: httpx2.AsyncClient
+) -> None:
+    await world.fail()
+    await http.post(f"{LINK}/confirm", data={"token": world.channel.last_token})
+    while tasks := list(world.engine.memory.tasks):
+        await asyncio.gather(*tasks)
+
+    assert len(world.action.runs) == 1
+
+
+async def test_a_link_that_is_asked_for_too_often_is_refused_with_a_reason(
+    world: World, http: httpx2.AsyncClient
+) -> None:
+    await world.fail()
+    token = world.channel.last_token
+    world.clock.advance(301)
+    for _ in range(3):
+        assert (await press(http, token, "reissue")).status_code == 202
+    refused = await press(http, token, "reissue")
+
+    assert refused.status_code == 429
+    assert "A new link was sent a moment ago" in refused.text
+
+
+async def test_the_token_is_read_from_any_kind_of_form(world: World, http: httpx2.AsyncClient) -> None:
+    await world.fail()
+    parts = {"token": (None, world.channel.last_token)}
+    answer = await http.post(f"{LINK}/confirm", files=parts)
+
+    assert answer.json()["authorized"] is True
+
+
+@pytest.mark.parametrize("body", [b"--x", b"\xff\xfe", b"token=%ff%00", b"token=a&token=b", b""])
+async def test_a_broken_form_is_refused(http: httpx2.AsyncClient, body: bytes) -> None:
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"):
+        answer = await http.post(f"{LINK}/confirm", content=body, headers={"content-type": kind})
+        assert answer.status_code in (400, 401)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["cache-control"] == "no-store"
