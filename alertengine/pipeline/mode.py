@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from alertengine.core.events import NewEvent, SystemEventType
-from alertengine.core.message import Message, MessageKind
+from alertengine.core.message import MessageKind
 from alertengine.core.mode import Condition, Fact, Mode
-from alertengine.core.model import Contact
 from alertengine.errors import AlertEngineError
+from alertengine.pipeline.emergency import tell_everyone
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, outbox
+from alertengine.store import outbox
 from alertengine.store.log import SYSTEM_TREE
 
 log = logging.getLogger(__name__)
 
 STALLED_AFTER_S = 30.0
-TELL_WITHIN_S = 20.0
 
 
 async def look(engine: Engine) -> Condition:
@@ -37,6 +34,9 @@ async def look(engine: Engine) -> Condition:
     return after
 
 
+_STATES = {**dict.fromkeys(("sending", "accepted", "delivered", "read"), "ok"), "unused": "unused"}
+
+
 async def channels(engine: Engine) -> dict[str, dict[str, Any]]:
     """Each channel's state by its last delivery."""
     try:
@@ -46,7 +46,7 @@ async def channels(engine: Engine) -> dict[str, dict[str, Any]]:
     rows = {}
     for name, channel in engine.channels.items():
         outcome, error = last.get(name) or last.get(channel.kind) or ("unused", None)
-        state = {"accepted": "ok", "sending": "ok", "unused": "unused"}.get(outcome, "failing")
+        state = _STATES.get(outcome, "failing")
         rows[name] = {"state": state, "kind": channel.kind, "error": error}
     return rows
 
@@ -85,58 +85,10 @@ async def _record(engine: Engine) -> None:
 
 
 async def _tell(engine: Engine, condition: Condition) -> None:
-    """Past the outbox, which needs the store: every verified contact, by every channel, at once."""
-    try:
-        tenants = {service.tenant_id for service in await engine.store.fetch(directory.services())}
-        people = [
-            c for tenant in sorted(tenants) for c in await engine.store.fetch(directory.contacts(tenant))
-        ]
-    except AlertEngineError as error:
-        log.error("Nobody can be told: the store cannot be read (%s).", error)
-        return
-    await asyncio.gather(*(_send(engine, contact, condition) for contact in _reachable(people)))
-
-
-def _reachable(people: Iterable[Contact]) -> list[Contact]:
-    """Verified, and each address once."""
-    found = {(c.channel, c.address or c.id): c for c in people if c.verified_at is not None}
-    return list(found.values())
-
-
-async def _send(engine: Engine, contact: Contact, condition: Condition) -> None:
-    channel = engine.channel_of(contact)
-    if channel is None:
-        return
-    try:
-        async with asyncio.timeout(TELL_WITHIN_S):
-            await channel.send(contact, _message(engine, contact, condition), engine.new_id("notice"))
-    except (AlertEngineError, TimeoutError) as error:
-        log.warning("%s could not be told of the mode: %s", contact.id, error)
-
-
-def _message(engine: Engine, contact: Contact, condition: Condition) -> Message:
-    emergency = condition.mode is Mode.EMERGENCY
-    title = "AlertEngine cannot record anything" if emergency else "AlertEngine records again"
-    body = (
-        (
-            *condition.reasons,
-            "Until this is mended nothing is run and no link works. Watch your services yourself.",
-        )
-        if emergency
-        else ("Links and recoveries work again.",)
-    )
-    return Message(
-        kind=MessageKind.ALERT if emergency else MessageKind.HEALED,
-        incident_id="alertengine",
-        tenant_id=contact.tenant_id,
-        service="AlertEngine",
-        severity="critical" if emergency else "info",
-        stage=str(condition.mode),
-        title=title,
-        body=body,
-        footer=f"For {contact.name} · {condition.mode}",
-        url=None,
-        at=engine.now(),
-        is_test=False,
-        facts={"mode": str(condition.mode), "reasons": condition.reasons},
-    )
+    if condition.mode is Mode.EMERGENCY:
+        advice = "Until this is mended nothing is run and no link works. Watch your services yourself."
+        title, lines = "AlertEngine cannot record anything", [*condition.reasons, advice]
+        await tell_everyone(engine, MessageKind.ALERT, condition.mode, title, lines)
+    else:
+        title, lines = "AlertEngine records again", ["Links and recoveries work again."]
+        await tell_everyone(engine, MessageKind.HEALED, condition.mode, title, lines)

@@ -8,7 +8,8 @@ from alertengine.core.detection import Trouble, assess
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Service
 from alertengine.core.snapshot import Snapshot
-from alertengine.errors import SlotTaken
+from alertengine.errors import SlotTaken, StoreUnavailable
+from alertengine.pipeline.emergency import unrecorded
 from alertengine.pipeline.engine import Engine
 from alertengine.store import incidents
 from alertengine.store.base import Transaction
@@ -45,4 +46,7 @@ async def _open(engine: Engine, service: Service, trouble: Trouble, snapshot: Sn
         await engine.store.transact(work)
     except SlotTaken:
         return await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
+    except StoreUnavailable:
+        engine.spawn(unrecorded(engine, service, trouble.title))
+        raise
     return incident_id

@@ -8,8 +8,10 @@ import pytest
 from alertengine.core.mode import LEAVE_AFTER_S
 from alertengine.errors import StoreUnavailable
 from alertengine.pipeline.mode import look
+from alertengine.pipeline.poll import poll
 from alertengine.pipeline.status import status
 from alertengine.store.base import Query, Transaction
+from alertengine.testing import critical_report
 from world import World
 
 
@@ -81,3 +83,22 @@ async def test_a_loop_that_stands_still_degrades(world: World) -> None:
     await world.tick()
     world.clock.advance(100)
     assert (await status(world.engine))["mode"] == "DEGRADED"
+
+
+async def test_trouble_that_cannot_be_recorded_is_still_told(world: World) -> None:
+    world.engine.store.seal("the ledger does not verify")
+    world.source.report = critical_report()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            await poll(world.engine, world.service)
+        await settle(world)
+    ((contact, message, _),) = world.channel.sent
+    assert contact.name == "Tariro"
+    assert message.url is None
+    assert "nothing will be run" in message.text
+    assert "POST /pay" in message.title
+    world.clock.advance(301)
+    with pytest.raises(StoreUnavailable):
+        await poll(world.engine, world.service)
+    await settle(world)
+    assert len(world.channel.sent) == 2

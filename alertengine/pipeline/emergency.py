@@ -1,0 +1,100 @@
+"""Telling people past the outbox, which needs the store: when the store is what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from alertengine.core.message import Message, MessageKind
+from alertengine.core.mode import Mode
+from alertengine.core.model import Contact, Service
+from alertengine.errors import AlertEngineError
+from alertengine.pipeline.engine import Engine
+from alertengine.store import directory
+
+log = logging.getLogger(__name__)
+
+TELL_WITHIN_S = 20.0
+REPEAT_AFTER_S = 300.0
+
+
+async def tell_everyone(
+    engine: Engine, kind: MessageKind, mode: Mode, title: str, lines: Iterable[str]
+) -> None:
+    """Every verified contact of every tenant, by every channel, at once."""
+    tenants = {service.tenant_id for service in await engine.store.fetch(directory.services())}
+    for tenant in sorted(tenants):
+        facts = {"mode": str(mode), "service": "AlertEngine"}
+        await tell(engine, tenant, kind, title, tuple(lines), facts)
+
+
+async def unrecorded(engine: Engine, service: Service, title: str) -> None:
+    """A service is in trouble and no incident can be opened for it: say at least that."""
+    if not engine.worth_noting(f"unrecorded {service.id}", freely=1, every_s=REPEAT_AFTER_S):
+        return
+    lines = (
+        "AlertEngine cannot record anything now, so there is no link and nothing will be run: "
+        "mend the service by hand.",
+        str(engine.store.trouble or "The store cannot be written."),
+    )
+    facts = {"mode": str(Mode.EMERGENCY), "service": service.name}
+    await tell(engine, service.tenant_id, MessageKind.ALERT, title, lines, facts)
+
+
+async def tell(
+    engine: Engine,
+    tenant: str,
+    kind: MessageKind,
+    title: str,
+    lines: tuple[str, ...],
+    facts: Mapping[str, Any],
+) -> None:
+    try:
+        people = await engine.store.fetch(directory.contacts(tenant))
+    except AlertEngineError as error:
+        log.error("Nobody of %s can be told: the store cannot be read (%s).", tenant, error)
+        return
+    await asyncio.gather(
+        *(_send(engine, contact, kind, title, lines, facts) for contact in _reachable(people))
+    )
+
+
+def _reachable(people: Iterable[Contact]) -> list[Contact]:
+    """Verified, and each address once."""
+    found = {(c.channel, c.address or c.id): c for c in people if c.verified_at is not None}
+    return list(found.values())
+
+
+async def _send(
+    engine: Engine,
+    contact: Contact,
+    kind: MessageKind,
+    title: str,
+    lines: tuple[str, ...],
+    facts: Mapping[str, Any],
+) -> None:
+    channel = engine.channels.get(contact.channel)
+    if channel is None:
+        return
+    message = Message(
+        kind=kind,
+        incident_id="unrecorded",
+        tenant_id=contact.tenant_id,
+        service=facts["service"],
+        severity="critical" if kind is MessageKind.ALERT else "info",
+        stage=facts["mode"],
+        title=title,
+        body=lines,
+        footer=f"For {contact.name} · {facts['mode']}",
+        url=None,
+        at=engine.now(),
+        is_test=False,
+        facts={"mode": facts["mode"]},
+    )
+    try:
+        async with asyncio.timeout(TELL_WITHIN_S):
+            await channel.send(contact, message, engine.new_id("notice"))
+    except (AlertEngineError, TimeoutError) as error:
+        log.warning("%s could not be told directly: %s", contact.id, error)
