@@ -14,6 +14,7 @@ from alertengine.pipeline.deliver import BATCH, deliver
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
+from alertengine.pipeline.receipts import watch
 from alertengine.store import directory, outbox
 from alertengine.store.outbox import Delivery
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 SWEEP_S = 0.5
 REFRESH_S = 2.0
 OUTBOX_S = 0.5
+WATCH_S = 2.0
 DRAIN_S = 8.0
 HOUR_S = 3600.0
 VERIFY_S = 60.0
@@ -53,6 +55,7 @@ class Scheduler:
         self._outbox = asyncio.create_task(self._deliver_forever())
         self._every(SWEEP_S, lambda: sweep(self._engine))
         self._every(REFRESH_S, self.refresh)
+        self._every(WATCH_S, lambda: watch(self._engine))
         self._every(REFRESH_S, lambda: look(self._engine))
         self._every(VERIFY_S, self._verify)
         for work in self._hourly:
@@ -129,7 +132,9 @@ class Scheduler:
         try:
             await deliver(self._engine, delivery)
         except Exception as error:
+            # Left to the outbox's own pace: what cannot even be tried must not be tried all the time.
             log.warning("%s could not be delivered: %s", delivery.id, error)
+            return
         self._engine.memory.outbox.set()  # what waited behind it may go
 
     def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
