@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ class Watch:
     """Unhealthy polls in a row."""
     failed_polls: int = 0
     """Unreadable polls in a row."""
+    last_report: Mapping[str, Any] | None = None
+    """What the service last said of itself, though it may not answer any more."""
 
     @property
     def last(self) -> Snapshot | None:
@@ -45,6 +48,7 @@ class Watch:
             recent=(*past, snapshot),
             bad_polls=0 if snapshot.healthy else self.bad_polls + 1,
             failed_polls=self.failed_polls + 1 if snapshot.health is Health.UNREACHABLE else 0,
+            last_report=snapshot.report or self.last_report,
         )
 
 

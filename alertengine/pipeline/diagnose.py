@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from alertengine.core.diagnosis.model import Finding
 from alertengine.core.events import EventType, NewEvent
@@ -63,8 +64,11 @@ async def find_cause(engine: Engine, service: Service | None) -> Finding:
 async def _evidence(engine: Engine, service: Service | None) -> Snapshot | None:
     if service is None:
         return None
-    last = engine.watch(service.id).last
-    if service.sealed_secret is None or (last is not None and last.error is not None):
+    watch = engine.watch(service.id)
+    last = watch.last
+    if last is not None and last.error is not None:
+        return replace(last, report=watch.last_report)
+    if service.sealed_secret is None:
         return last
     fresh = await engine.source.poll(service, evidence=True)
     return last if fresh.error is not None and last is not None else fresh

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from alertengine.core.detection import Trouble, assess
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Service
-from alertengine.core.snapshot import Snapshot
+from alertengine.core.snapshot import Health, Snapshot
 from alertengine.errors import SlotTaken, StoreUnavailable
 from alertengine.pipeline.emergency import unrecorded
 from alertengine.pipeline.engine import Engine
@@ -17,8 +17,11 @@ from alertengine.store.base import Transaction
 
 async def poll(engine: Engine, service: Service) -> str | None:
     """One poll. Answers the service's open incident, if it has one now."""
-    snapshot = await engine.source.poll(service, evidence=False)
-    watch = engine.watch(service.id).see(snapshot)
+    before = engine.watch(service.id)
+    # From the first sign of trouble on with its evidence: the next poll may find nobody to ask.
+    uneasy = before.last is not None and before.last.health is not Health.OK
+    snapshot = await engine.source.poll(service, evidence=uneasy)
+    watch = before.see(snapshot)
     engine.memory.watches[service.id] = watch
     if snapshot.report is not None and service.id not in engine.memory.offered:
         engine.memory.offered[service.id] = await engine.source.recoveries(service)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from alertengine.core.detection import Watch
+from alertengine.core.diagnosis.model import FetchError, Finding
 from alertengine.core.incident import Execution
 from alertengine.core.model import Actor
 from alertengine.core.policy import Policy
+from alertengine.core.snapshot import Snapshot, read_report, unreachable
+from alertengine.diagnosers.rules import RulesDiagnoser
 from alertengine.errors import (
     ActionChanged,
     DeliveryError,
@@ -20,6 +25,7 @@ from alertengine.errors import (
     TokenUsed,
 )
 from alertengine.pipeline import approve
+from alertengine.pipeline.diagnose import find_cause
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Outcome
 from alertengine.store import outbox
@@ -392,3 +398,23 @@ class TestPolicy:
         good = {"score": 90.0, "status": "critical", "trend": "stable"}
         world.source.report = healthy_report(status="critical", health_score=good)
         assert [await world.tick() for _ in range(5)] == [None] * 5
+
+
+async def test_a_service_that_falls_silent_is_diagnosed_by_its_last_words(world: World) -> None:
+    world.source.report = critical_report()
+    watch = Watch().see(read_report(world.clock.now(), critical_report()))
+    silent = unreachable(world.clock.now(), FetchError(kind="timeout", detail="no answer"))
+    world.engine.memory.watches[world.service.id] = watch.see(silent)
+    seen: list[Snapshot] = []
+
+    class Listening:
+        name = "rules"
+
+        async def diagnose(self, snapshot: Snapshot) -> Finding:
+            seen.append(snapshot)
+            return await RulesDiagnoser().diagnose(snapshot)
+
+    await find_cause(replace(world.engine, diagnoser=Listening()), world.service)
+
+    assert seen[0].error is not None
+    assert seen[0].report == critical_report()
