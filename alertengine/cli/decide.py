@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alertengine.cli.failure import NOT_SO, NotSo, WrongUse
 from alertengine.cli.incidents import IncidentId, read_events, segment
-from alertengine.cli.output import say, show, show_json, talk_console, visible
+from alertengine.cli.output import can_ask, confirm, say, show, show_json, talk_console, visible
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
 if TYPE_CHECKING:
@@ -55,13 +54,13 @@ def approve(
     """Look at the proposed recovery, then run it. Exit 1 with --wait where it did not end well."""
     from alertengine.cli.client import run
 
-    if not yes and not sys.stdin.isatty():
+    if not yes and not can_ask():
         raise WrongUse("stdin is no terminal, so nobody can be asked: give --yes to approve.")
     settings = place(ctx, config, data_dir).settings()
     seen = run(settings, lambda client: _look(client, incident))
     talk_console().print(_proposal(seen))
     # Asked outside of any loop, so that Ctrl-C ends it; and an engine of our own is not held meanwhile.
-    if not yes and not typer.confirm("Run this now?", err=True):
+    if not yes and not confirm("Run this now?"):
         raise NotSo("Nothing was run.")
 
     async def work(client: Client) -> Json:

@@ -47,9 +47,7 @@ def in_force(settings: Settings, environ: Mapping[str, str], flags: Mapping[str,
         source = _source(key, said, environ, flags)
         if key.startswith("auth.") and value is None:
             name = key.partition(".")[2]
-            rows.append(
-                InForce(key=key, value=f"in {settings.data_dir.absolute() / name}", source="generated")
-            )
+            rows.append(InForce(key=key, value=str(settings.data_dir.absolute() / name), source="generated"))
         elif key == "server.base_url" and value is None:
             rows.append(InForce(key=key, value=settings.base_url, source=source))
         else:

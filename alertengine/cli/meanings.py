@@ -29,7 +29,7 @@ MEANINGS: Mapping[str, str] = {
     "policy.cooldown_s": "This soon after its last resolution, a service must fail one poll more.",
     "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
     "retention.days": "How long a closed incident stays in the store; it goes into the archive first.",
-    "retention.archive_dir": "Where the bundles of pruned incidents go; relative to the data directory, empty keeps none.",
+    "retention.archive_dir": "Where the bundles of pruned incidents go, in the data directory; empty keeps none.",
     "diagnosis.provider": "Who names the cause: `rules`, in this process, from the service's own evidence.",
 }
 KEYS: Mapping[str, str] = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alertengine.cli.failure import NotSo, WrongUse
-from alertengine.cli.output import say, show, show_json, styled
+from alertengine.cli.output import ask, can_ask, confirm, say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place, place
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def onboard(
     """Put a service under watch. Asks for what is missing; shows the tenant's API key this once."""
     here = place(ctx, config, data_dir)
     missing = [flag for flag, given in (("--service", service), ("--health-url", health_url)) if not given]
-    if missing and not sys.stdin.isatty():
+    if missing and not can_ask():
         raise WrongUse(f"{' and '.join(missing)}: needed. stdin is no terminal, so nothing can be asked.")
     form = _Form(
         service=service,
@@ -83,14 +82,14 @@ class _Form:
     contacts: list[dict[str, str]]
 
     def ask(self, channels: list[str]) -> None:
-        self.service = self.service or _ask("Name of the service")
-        self.health_url = self.health_url or _ask("Its health URL", HEALTH_URL)
+        self.service = self.service or ask("Name of the service")
+        self.health_url = self.health_url or ask("Its health URL", HEALTH_URL)
         if self.secret is None:
-            self.secret = _ask("Its SDK's secret (empty: none)", "", hide=True) or None
-        self.channel = self.channel or _ask(f"Channel ({', '.join(channels)})", channels[0])
-        while not self.contacts or _more():
-            name = _ask("Name of a contact", "operator" if not self.contacts else None)
-            self.contacts.append({"name": name, "address": _ask(f"Address on {self.channel}", "")})
+            self.secret = ask("Its SDK's secret (empty: none)", "", hide=True) or None
+        self.channel = self.channel or ask(f"Channel ({', '.join(channels)})", channels[0])
+        while not self.contacts or confirm("Another contact?"):
+            name = ask("Name of a contact", "operator" if not self.contacts else None)
+            self.contacts.append({"name": name, "address": ask(f"Address on {self.channel}", "")})
 
     def body(self, first_channel: str) -> Json:
         by = self.channel or first_channel
@@ -101,16 +100,6 @@ class _Form:
             "notification_channel": by,
             "contacts": [{**person, "channel": by} for person in self.contacts],
         }
-
-
-def _more() -> bool:
-    another: bool = typer.confirm("Another contact?", err=True)
-    return another
-
-
-def _ask(what: str, default: str | None = None, *, hide: bool = False) -> str:
-    answer: str = typer.prompt(what, default=default, show_default=bool(default), hide_input=hide, err=True)
-    return answer.strip()
 
 
 def _contact(given: str) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -50,6 +53,23 @@ def say(message: str) -> None:
     """A line of talk, on stderr."""
     sys.stderr.write("\n".join(visible(line) for line in message.split("\n")) + "\n")
     sys.stderr.flush()
+
+
+def can_ask() -> bool:
+    """Somebody sits at the terminal."""
+    return sys.stdin.isatty()
+
+
+def ask(what: str, default: str | None = None, *, hide: bool = False) -> str:
+    """A question at the terminal; stdout stays free of it."""
+    with contextlib.redirect_stdout(sys.stderr):
+        answer: str = typer.prompt(what, default=default, show_default=bool(default), hide_input=hide)
+    return answer.strip()
+
+
+def confirm(what: str) -> bool:
+    with contextlib.redirect_stdout(sys.stderr):
+        return bool(typer.confirm(what))
 
 
 def visible(value: Any) -> str:

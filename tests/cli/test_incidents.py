@@ -1,0 +1,87 @@
+"""`incidents`, `audit`, `deliveries`, without a daemon, on a real store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_nothing_happened_yet(cli: Any) -> None:
+    result = cli("incidents")
+    assert result.stdout == ""
+    assert "no incident yet" in result.stderr
+    assert cli.json("incidents") == {"incidents": []}
+
+
+def test_incidents_are_listed_and_filtered(cli: Any) -> None:
+    incident = cli.rehearse()
+    tenant = cli.json("incidents")["incidents"][0]["tenant_id"]
+    listed = cli("incidents").stdout
+
+    assert incident in listed
+    assert "ALERTED" in listed
+    assert "payments: this is a test" in listed
+    for matching in (["--open"], ["--service", "payments"], ["--tenant", tenant], ["--limit", "1"]):
+        assert len(cli.json("incidents", *matching)["incidents"]) == 1
+    for other in (["--service", "orders"], ["--tenant", "ten_nobody"]):
+        assert cli.json("incidents", *other)["incidents"] == []
+
+
+def test_audit_tells_every_event(cli: Any) -> None:
+    incident = cli.rehearse()
+    trail = cli.json("audit", incident)
+    told = cli("audit", incident).stdout
+
+    assert [e["type"] for e in trail["events"]] == [
+        "incident_detected",
+        "diagnosis_completed",
+        "alert_queued",
+        "alert_accepted",
+    ]
+    for part in ("payments: this is a test", incident, "ALERTED", "noticed", "diagnosed", "queued", "sent"):
+        assert part in told
+
+
+def test_deliveries_show_every_attempt(cli: Any) -> None:
+    incident = cli.rehearse()
+    attempts = cli.json("deliveries", incident)["attempts"]
+    told = cli("deliveries", incident).stdout
+
+    assert [(a["contact"], a["outcome"]) for a in attempts] == [("Tariro", "accepted")]
+    assert "Tariro" in told
+    assert "accepted" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "incident"),
+    [
+        ("audit", "inc_nothing"),
+        ("audit", "../status"),
+        ("deliveries", "a b\n[/x]"),
+        ("preview", "%00"),
+        ("reject", "inc_nothing"),
+    ],
+)
+def test_an_unknown_incident_is_1(cli: Any, command: str, incident: str) -> None:
+    result = cli(command, incident, code=1)
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--yes"], ["--yes", "--json"]])
+def test_approving_an_unknown_incident_is_1(cli: Any, arguments: list[str]) -> None:
+    assert "no such incident" in cli("approve", "inc_nothing", *arguments, code=1).stderr
+
+
+def test_lines_fit_80_columns_and_end_without_spaces(cli: Any) -> None:
+    incident = cli.rehearse()
+    for command in (["incidents"], ["audit", incident], ["deliveries", incident], ["status"], ["check"]):
+        lines = cli(*command).stdout.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert all(line == line.rstrip() for line in lines)
+
+
+def test_no_colour_where_there_is_no_terminal(cli: Any) -> None:
+    incident = cli.rehearse()
+    assert "\x1b" not in cli("audit", incident).stdout + cli("status").stdout

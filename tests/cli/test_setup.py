@@ -1,0 +1,174 @@
+"""`init` and `check`: the configuration's first text, and what is in force."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomllib
+
+from alertengine import registry
+from alertengine.app import load_settings
+from alertengine.cli.meanings import MEANINGS, sections
+from alertengine.cli.template import template
+
+
+def uncommented(text: str) -> str:
+    return re.sub(r"(?m)^# (?=[\w]+ = )", "", text)
+
+
+def test_init_writes_a_file_that_works_for_its_owner_alone(cli: Any, tmp_path: Path) -> None:
+    cli("init")
+    file = tmp_path / "alertengine.toml"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    secret = tomllib.loads(file.read_text())["auth"]["secret"]
+    assert len(secret) >= 32
+    assert load_settings(file, {}, {}).auth.secret.get_secret_value() == secret  # type: ignore[union-attr]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["alertengine.toml"]
+
+
+def test_init_refuses_to_replace_unless_told_to(cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "alertengine.toml"
+    file.write_text("# mine\n")
+    said = cli("init", code=2).stderr
+
+    assert "--force" in said
+    assert file.read_text() == "# mine\n"
+    cli("init", "--force")
+    assert "secret =" in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_init_says_where_it_cannot_write(cli: Any) -> None:
+    assert "cannot be written" in cli("init", "--config", "/nowhere/at/all.toml", code=2).stderr
+
+
+def test_two_secrets_are_never_the_same(cli: Any, tmp_path: Path) -> None:
+    cli("init", "--config", "a.toml")
+    cli("init", "--config", "b.toml")
+    assert (tmp_path / "a.toml").read_text() != (tmp_path / "b.toml").read_text()
+
+
+def test_the_template_holds_every_key_with_its_default() -> None:
+    said = tomllib.loads(uncommented(template().partition("# Channels:")[0]))
+    for name, model in sections().items():
+        assert said[name].keys() == model.model_fields.keys()
+        for key, field in model.model_fields.items():
+            if field.default is not None and isinstance(field.default, (int, float, str)):
+                assert said[name][key] == field.default, f"{name}.{key}"
+
+
+def test_every_setting_has_a_meaning() -> None:
+    """Each key needs a sentence in `MEANINGS` (cli/meanings.py)."""
+    keys = {f"{name}.{key}" for name, model in sections().items() for key in model.model_fields}
+    assert keys - MEANINGS.keys() == set()
+    assert MEANINGS.keys() - keys == set()
+
+
+@pytest.mark.parametrize("secret", [None, "0123456789abcdefghijklmnopqrstuvwxyz"])
+def test_the_template_loads(tmp_path: Path, secret: str | None) -> None:
+    file = tmp_path / "alertengine.toml"
+    file.write_text(template(secret))
+    settings = load_settings(file, {}, {})
+
+    assert list(settings.channels) == ["console"]
+    assert (settings.auth.secret is not None) is bool(secret)
+
+
+KINDS = [
+    *(pytest.param("channels", kind, id=kind) for kind in registry.CHANNELS),
+    *(pytest.param("actions", kind, id=kind) for kind in registry.ACTIONS),
+]
+
+
+@pytest.mark.parametrize(("table", "kind"), KINDS)
+def test_each_example_stands_in_the_template_and_loads(tmp_path: Path, table: str, kind: str) -> None:
+    example = registry.example({"channels": registry.CHANNELS, "actions": registry.ACTIONS}[table], kind)
+    file = tmp_path / "alertengine.toml"
+    file.write_text(example.replace("...", "0" * 32))
+
+    assert example in re.sub(r"(?m)^# ?", "", template())
+    loaded = getattr(load_settings(file, {}, {}), table)
+    assert [section.kind for section in loaded.values()] == [kind]
+
+
+def rows(cli: Any, *args: str) -> dict[str, Any]:
+    return {row["key"]: (row["value"], row["source"]) for row in cli.json("check", *args)["settings"]}
+
+
+def test_check_tells_each_value_and_its_source(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "alertengine.toml").write_text("[server]\nport = 9100\n[poll]\ninterval_s = 7\n")
+    monkeypatch.setenv("LOOP_INTERVAL_S", "2")
+    monkeypatch.setenv("ALERTENGINE_POLICY__COOLDOWN_S", "60")
+    found = rows(cli)
+
+    assert found["server.port"] == (9100, "file")
+    assert found["poll.interval_s"] == (2.0, "environment")
+    assert found["policy.cooldown_s"] == (60.0, "environment")
+    assert found["server.host"] == ("127.0.0.1", "default")
+    assert found["server.base_url"] == ("http://127.0.0.1:9100", "default")
+    assert found["data_dir"] == (str(cli.data), "flag")
+    assert found["auth.admin_key"] == (str(cli.data / "admin_key"), "generated")
+    assert found.keys() >= {f"{n}.{k}" for n, model in sections().items() for k in model.model_fields}
+
+
+CANARY = "canary0123456789abcdefghijklmnop"
+
+
+def test_check_shows_no_secret(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTENGINE_ADMIN_KEY", CANARY)
+    kept = tmp_path / "kept"
+    kept.write_text(f"whsec_{CANARY}")
+    kept.chmod(0o600)
+    (tmp_path / "alertengine.toml").write_text(f"""
+[auth]
+secret = "{CANARY}"
+[channels."ops.night"]
+kind = "webhook"
+url = "https://user:{CANARY}@ops.example.com/x?token={CANARY}"
+secret_file = "kept"
+[actions.restart]
+kind = "command"
+argv = ["/bin/true", "--password={CANARY}"]
+env = {{ PASSWORD = "{CANARY}" }}
+""")
+    both = cli("check").stdout + cli("check", "--json").stdout
+    found = rows(cli)
+
+    assert CANARY not in both
+    assert found["channels.ops.night.secret"] == ("[hidden]", "file")
+    assert found["actions.restart.env"] == ({"PASSWORD": "[hidden]"}, "file")
+    assert found["auth.admin_key"] == ("[hidden]", "environment")
+
+
+def test_check_lists_every_problem_with_its_key(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "alertengine.toml").write_text(
+        '[server]\nport = "x"\nprot = 1\n[surprise]\n[channels.a]\nkind = "pigeon"\n'
+    )
+    result = cli("check", code=2)
+    told = cli.json("check", code=2)
+
+    assert result.stdout == ""
+    for key in ("server.port", "server.prot", "surprise", "channels.a.kind"):
+        assert f"  {key}" in result.stderr
+        assert any(problem.startswith(key) for problem in told["problems"])
+    assert told["ok"] is False
+
+
+@pytest.mark.parametrize("command", ["serve", "status", "incidents"])
+def test_nothing_starts_on_a_configuration_with_problems(cli: Any, tmp_path: Path, command: str) -> None:
+    (tmp_path / "alertengine.toml").write_text("[server]\nprot = 1\n")
+    assert "server.prot" in cli(command, code=2).stderr
+    assert not cli.data.exists()
+
+
+def test_a_missing_file_is_named(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "ALERTENGINE_CONFIG", "/nowhere.toml")
+    assert "/nowhere.toml" in cli("check", code=2).stderr
