@@ -56,12 +56,16 @@ async def alerted(world: World, *, approvals: int = 1, polls: int = 20) -> str:
     """A quarter of an hour of ordinary life, then trouble. Answers the incident."""
     world.engine = replace(world.engine, diagnoser=Diagnosed())
     world.engine.memory.offered[world.service.id] = (replace(ACTION, approvals=approvals),)
+    await ordinary_life(world, polls)
+    return await fail(world)
+
+
+async def ordinary_life(world: World, polls: int) -> None:
     for number in range(polls):
         score = 99.0 - (number * 7 % 5)
         world.source.report = healthy_report(health_score={"score": score, "status": "healthy"})
         world.clock.advance(5)
         await poll(world.engine, world.service)
-    return await fail(world)
 
 
 async def fail(world: World) -> str:
@@ -227,8 +231,7 @@ async def changed(world: World) -> str:
 
 
 async def a_test(world: World) -> str:
-    await alerted(world, polls=3)
-    world.source.report = healthy_report()
+    await ordinary_life(world, 20)
     await rehearse(world.engine, world.tenant)
     await world.settle()
     return token_of(world)

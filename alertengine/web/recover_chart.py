@@ -11,6 +11,7 @@ from alertengine.core.snapshot import Snapshot
 
 MINUTES = 15
 WIDTH, HEIGHT = 300, 60
+SHORTEST_S = 30
 USUAL_MIN = 12
 """Healthy reports before the trouble that make a band worth drawing: a minute at a 5 s pace."""
 
@@ -26,19 +27,23 @@ class Chart:
     dot: tuple[int, int] | None
     began: int | None
     words: str
+    axis: str
+    """How far back it goes."""
     width: int = WIDTH
     height: int = HEIGHT
 
 
 def chart(recent: Sequence[Snapshot], began_at: datetime, now: datetime) -> Chart | None:
     """None where there is too little to draw."""
-    start = now - timedelta(minutes=MINUTES)
-    seen = [s for s in recent if s.at >= start]
+    seen = [s for s in recent if s.at >= now - timedelta(minutes=MINUTES)]
     if sum(s.score is not None for s in seen) < 2:
         return None
+    # A daemon that has just started knows little: its line fills the width all the same.
+    start = min(seen[0].at, now - timedelta(seconds=SHORTEST_S))
+    length_s = (now - start).total_seconds()
 
     def x(at: datetime) -> int:
-        return round(WIDTH * (at - start).total_seconds() / (60 * MINUTES))
+        return round(WIDTH * (at - start).total_seconds() / length_s)
 
     stretches = [list(group) for scored, group in groupby(seen, lambda s: s.score is not None) if scored]
     lines = tuple(
@@ -51,7 +56,8 @@ def chart(recent: Sequence[Snapshot], began_at: datetime, now: datetime) -> Char
         band=_band(seen, began_at),
         dot=(x(last.at), _y(last.score)) if last.score is not None else None,
         began=x(began_at) if began_at >= start else None,
-        words=_words(seen),
+        words=_words(seen, _length(length_s)),
+        axis=_length(length_s),
     )
 
 
@@ -68,11 +74,15 @@ def _band(seen: Sequence[Snapshot], began_at: datetime) -> tuple[int, int] | Non
     return max(top - 1, 0), max(bottom - top + 2, 3)
 
 
-def _words(seen: Sequence[Snapshot]) -> str:
+def _length(seconds: float) -> str:
+    return f"{round(seconds / 60)} min" if seconds >= 120 else f"{round(seconds)} s"
+
+
+def _words(seen: Sequence[Snapshot], length: str) -> str:
     scores = [s.score for s in seen if s.score is not None]
     lost = len(seen) - len(scores)
     text = (
-        f"Health score over the last {MINUTES} minutes: began at {scores[0]:.0f}, "
+        f"Health score over the last {length}: began at {scores[0]:.0f}, "
         f"lowest {min(scores):.0f}, now {scores[-1]:.0f} of 100."
     )
     return f"{text} {lost} polls had no answer." if lost else text

@@ -126,7 +126,7 @@ def draw(facts: Facts) -> dict[str, Any]:
         "why": _why(facts) if whole else None,
         "would": _would(facts) if facts.shown else None,
         "ran": _ran(facts) if whole and not facts.shown and facts.incident.execution else None,
-        "approvals": _approvals(facts) if facts.shown else None,
+        "approvals": _approvals(facts) if facts.view in DECIDING | {View.APPROVED} else None,
         "decide": facts.view in DECIDING,
         "fresh": facts.view is View.EXPIRED_OPEN and facts.opened.expired,
         "contact": facts.opened.contact,
@@ -141,25 +141,29 @@ def draw(facts: Facts) -> dict[str, Any]:
 def _health(facts: Facts) -> dict[str, Any]:
     last = facts.watch.last
     if last is None:
-        return {"figure": "not known", "facts": ["no report since AlertEngine started"], "chart": None}
+        return {"figure": "not known", "facts": "No report since AlertEngine started.", "chart": None}
     return {
         "figure": "no answer" if last.score is None else f"{last.score:.0f}",
         "state": str(last.health),
-        "facts": [*_figures(last), f"asked {ago(last.at, facts.now)}"],
+        "facts": f"{_sentence(_figures(last))} Asked {ago(last.at, facts.now)}.",
         "chart": chart(facts.watch.recent, since(facts), facts.now),
     }
+
+
+def _sentence(parts: list[str]) -> str:
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if parts else ""
 
 
 def _figures(last: Snapshot) -> list[str]:
     if last.error is not None:
         return [last.headline]
+    requests = "requests" if last.sample_size is None else f"{last.sample_size} requests"
     figures = []
     if last.error_rate is not None:
-        figures.append(f"{share(last.error_rate)} of requests fail")
+        figures.append(f"in the last minute {share(last.error_rate)} of {requests} failed")
     if last.p95_ms is not None:
-        figures.append(f"slowest 5\u00a0% take over {milliseconds(last.p95_ms)}")
-    if last.sample_size is not None:
-        figures.append(f"{last.sample_size} requests in the last minute")
+        figures.append(f"the slowest 5\u00a0% took over {milliseconds(last.p95_ms)}")
     return figures
 
 
@@ -210,6 +214,7 @@ def _ran(facts: Facts) -> dict[str, Any]:
         "name": run.action,
         "ended": run.ended_at is not None,
         "steps": _steps(facts, run),
+        "heading": "Its output" if run.status == "succeeded" else "The last lines of its output",
         "output": block(str(output), OUTPUT_LINES, tail=True) if output else None,
     }
 

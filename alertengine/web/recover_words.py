@@ -129,7 +129,7 @@ def _missing(facts: Facts) -> str:
 
 def _test(facts: Facts) -> Words:
     return say("{}: this is a test", facts.incident.service), [
-        say("Nothing is wrong, and nothing real runs."),
+        say("Somebody asked for a test of the whole way. Nothing real runs."),
         say("Go on as you would at night: read what would run, then decide."),
     ]
 

@@ -114,6 +114,7 @@ async def test_two_taps_run_it_and_the_page_follows_to_the_end(
     await asyncio.to_thread(hand.until, "payments is healthy again")
     assert len(world.action.runs) == 1
     assert hand.driver.current_url == url
+    assert hand.console() == []
 
 
 async def test_do_not_run_runs_nothing(world: World, link: Link, hand: Phone) -> None:

@@ -181,14 +181,14 @@ async def test_the_band_shows_what_was_usual_before(world: World, http: httpx2.A
     html = (await page(http, await awaiting(world))).text
 
     assert 'class="band"' in html
-    assert "Health score over the last 15 minutes: began at 99, lowest 23, now 23 of 100." in html
+    assert "Health score over the last 100 s: began at 99, lowest 23, now 23 of 100." in html
 
 
 async def test_without_reports_health_is_not_known(world: World, http: httpx2.AsyncClient) -> None:
     token = await awaiting(world)
     world.engine.memory.watches.clear()
 
-    assert "no report since AlertEngine started" in (await page(http, token)).text
+    assert "No report since AlertEngine started" in (await page(http, token)).text
 
 
 async def test_days_later_the_times_carry_their_date(world: World, http: httpx2.AsyncClient) -> None:

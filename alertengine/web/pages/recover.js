@@ -18,39 +18,43 @@
   }
   function count() {
     var left = document.getElementById("left");
-    if (!left) return;
+    if (!left || left.textContent) return;
     var end = Date.now() + 1000 * Number(left.dataset.s);
     function tick() {
       var s = Math.round((end - Date.now()) / 1000);
+      if (!left.isConnected) return;
       if (s <= 0) { location.reload(); return; }
       left.textContent = " (" + Math.floor(s / 60) + ":" + two(s % 60) + " left)";
       setTimeout(tick, 1000);
     }
     tick();
   }
-  function follow() {
+  function follow(wait) {
     var page = document.getElementById("page"), url = page.dataset.follow;
     if (!url) return;
     setTimeout(function () {
       fetch(url, { headers: { accept: "text/html" }, cache: "no-store" }).then(function (r) { return r.text(); }).then(function (text) {
+        // Its style is ours already, and its nonce is not: the policy would complain.
+        text = text.replace(/<style[^]*?<\/style>/, "");
         var fresh = new DOMParser().parseFromString(text, "text/html"), next = fresh.getElementById("page");
         if (!next) throw new Error("another page");
-        var open = page.querySelector("details.more[open]") && page.dataset.view === next.dataset.view;
-        if (!open) {
+        // Whoever reads the details of this state is not interrupted by the same state.
+        if (page.dataset.view !== next.dataset.view || !page.querySelector("details[open]")) {
           page.replaceWith(next);
           document.body.className = fresh.body.className;
           document.title = fresh.title;
           zone();
+          count();
         }
-        follow();
+        follow(2000);
       }).catch(function () {
         var note = document.getElementById("looking");
         if (note) note.textContent = "No connection just now; still trying.";
-        follow();
+        follow(Math.min(2 * wait, 30000));
       });
-    }, 2000);
+    }, wait);
   }
   zone();
   count();
-  follow();
+  follow(2000);
 })();
