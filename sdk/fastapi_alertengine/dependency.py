@@ -30,7 +30,7 @@ class Call:
     __slots__ = ("_began", "_code", "_done", "_kind", "_name", "_waited")
 
     def __init__(self, done: deque[Done], kind: str, name: str) -> None:
-        self._done, self._kind, self._name = done, kind, name
+        self._done, self._kind, self._name = done, str(kind)[:40], str(name)[:80]
         self._waited = 0.0
         self._code: str | None = None
         self._began = 0.0

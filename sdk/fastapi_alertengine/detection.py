@@ -12,6 +12,8 @@ from .shares import CRAWL, ERRORS, LATENCY, REFUSED, SHARES, SLOW, Share
 from .trial import Trial
 
 DOUBT = 0.3 * THRESHOLD
+DISBELIEF = 0.5 * THRESHOLD
+PATIENCE_S = 1800.0
 COLD_S = 30.0  # after a start, slowness is not held against a service
 COLD_ONSET_S = 6.0
 Key = tuple[str, str | None]
@@ -130,6 +132,11 @@ class Judge:
             if trial.warns and trial.share is not REFUSED and key not in self.findings
         ]
         return near + self.flow.suspected()
+
+    def doubts(self, now: float, label: str) -> bool:
+        """Whether a route has been under suspicion, and not for so long that it must be its usual."""
+        trials = [self._trials.get((share.name, label)) for share in (ERRORS, *LATENCY)]
+        return any(one and one.bank.value > DISBELIEF and now - one.bank.began < PATIENCE_S for one in trials)
 
     @property
     def alarmed(self) -> bool:

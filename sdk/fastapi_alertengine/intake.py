@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .cells import Cell, Cells
-from .detection import Tally
+from .detection import Judge, Tally
 from .rows import Batch, Row
 from .shares import limits, terms
 from .usual import HALF_LIVES_S, Memory
@@ -95,10 +95,14 @@ class Intake:
         done, self._open = self._open, {}
         return [Tally(cell, *_fitting(sums)) for cell, sums in done.items()]
 
-    def roll(self, now: float, alarmed: bool, doubtful: bool) -> None:
-        """Once a second: begin a new slice where one is due, and learn from the old ones."""
+    def roll(self, now: float, judge: Judge) -> None:
+        """Once a second: begin a new slice where one is due, and learn from the old ones.
+
+        What came in under an alarm, or shortly before it, is not usual; nor is what a route did
+        while its own tests were far up.
+        """
         number = int(now // SLICE_S)
-        if alarmed:
+        if judge.alarmed:
             self._tainted.update(range(self._number - TAINT, number + 1))
         if number == self._number:
             return
@@ -106,11 +110,13 @@ class Intake:
         if number % 12 == 0:
             self.service.forget(12.0 * SLICE_S)
         self.total.roll(number)
+        early = not judge.doubtful
         for cell in self._cells:
             for old in cell.window.roll(number):
-                self._learn(now, cell, old)
+                if not judge.doubts(now, cell.label):
+                    self._learn(now, cell, old)
             young = cell.window.last_closed()
-            if young is not None and cell.usual.weight < EARLY and not doubtful:
+            if young is not None and early and cell.usual.weight < EARLY:
                 self._learn(now, cell, young)
         self._tainted = {one for one in self._tainted if one > number - 2 * SLICES}
 

@@ -131,7 +131,7 @@ class Monitor:
     def awake(self) -> None:
         """The app really begins now; what was imported and set up before does not count as its time."""
         self.started = self.now()
-        self.due = max(self.due, self.started + 1.0) if not self.live else self.due
+        self.due = self.started + 1.0
         self.anchor = time.time() - self.started
 
     def advance(self, now: float) -> None:
@@ -151,7 +151,7 @@ class Monitor:
         self.judge.step(now, tallies)
         self.traffic.second(now, tallies)
         self.calls.collect(now)
-        self.intake.roll(now, self.judge.alarmed, self.judge.doubtful)
+        self.intake.roll(now, self.judge)
         self.watch.step(now, self.cells, self.intake.total)
         self.health.step(self.judge, list(self.watch.breaches.values()))
 

@@ -42,7 +42,7 @@ class RedisStream:
 
     def exchange(self, now: float, batch: Batch) -> list[Batch]:
         if self._pid != os.getpid():
-            self._start()
+            self._start(now)
         self._out.append((now, encode(batch)))
         while self._out and (len(self._out) > PENDING or self._out[0][0] < now - FRESH_S):
             self._out.popleft()
@@ -73,13 +73,13 @@ class RedisStream:
         self._stop.set()
         self._wake.set()
 
-    def _start(self) -> None:
+    def _start(self, now: float) -> None:
         """In each process anew: threads do not survive a fork."""
+        self._answered = now
         self._pid = os.getpid()
         self._name = uuid.uuid4().hex
         self._wake, self._stop = threading.Event(), threading.Event()
         self._client, self._last = None, ""
-        self._answered = time.monotonic()
         threading.Thread(target=self._run, name="alertengine-redis", daemon=True).start()
 
     def _run(self) -> None:
@@ -89,9 +89,10 @@ class RedisStream:
             wake.clear()
             if self._breaker.allows(time.monotonic()) and self._out:
                 try:
+                    asked = self._asked
                     self._talk()
                     self._breaker.succeeded()
-                    self._answered = time.monotonic()
+                    self._answered = asked
                 except Exception:  # whatever the client raises, this worker goes on alone
                     self._breaker.failed(time.monotonic())
                     self._forget_client()

@@ -14,7 +14,7 @@ ROUTE_PRIOR = 200.0  # requests that the service's own error rate counts for in 
 ERROR_PRIOR = 0.005, 200.0  # share and weight while nothing is known of the service
 REFUSED_PRIOR = 0.03, 50.0
 LEAST_REFUSED = 0.03
-SLOW_PRIOR = 0.02, 50.0
+SLOW_PRIOR = 0.02, 100.0
 CRAWL_PRIOR = 0.004, 250.0
 
 

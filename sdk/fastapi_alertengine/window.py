@@ -57,7 +57,7 @@ class Window:
 
     def roll(self, number: int) -> list[Slice]:
         """Begin slice `number`; returns the slices that left the window."""
-        if self._counts:
+        if self._counts or self._codes:
             self._closed.append(Slice(number - 1, self._counts, self._codes))
             self._counts, self._codes = Counter(), {}
         gone = []

@@ -42,7 +42,7 @@ async def request(app, path, method="GET", body=b"", headers=None, **more):
     async def receive():
         if given:
             return given.pop()
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
     async def send(message):
         sent.append(message)

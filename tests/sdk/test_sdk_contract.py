@@ -57,7 +57,9 @@ def shape(value):
         return {key: shape(one) for key, one in value.items()}
     if isinstance(value, list):
         return [shape(value[0])] if value else []
-    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    return (
+        "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    )
 
 
 def test_report_keeps_the_shape_the_daemon_reads():

@@ -2,10 +2,12 @@
 
 import asyncio
 import warnings
+from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, WebSocket
 from fastapi.responses import StreamingResponse
+from sdk_asgi import Clock, request, scope
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
@@ -13,7 +15,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from fastapi_alertengine import Monitor, instrument
-from sdk_asgi import Clock, request, scope
 
 
 def instrumented(app=None, **options):
@@ -57,7 +58,7 @@ async def test_routes_are_named_by_their_whole_template():
 
 
 async def test_unmatched_paths_and_ids_take_one_entry():
-    app, monitor, _ = instrumented()
+    app, _, _ = instrumented()
     app.get("/items/{i}")(lambda i: i)
     for i in range(50):
         await request(app, f"/items/{i}")
@@ -88,7 +89,13 @@ async def test_plain_starlette_with_mounts_and_files(tmp_path):
 
     inner = [Route("/p/{n}", page)]
     app, _, _ = instrumented(
-        Starlette(routes=[Route("/", page), Mount("/in", routes=inner), Mount("/files", StaticFiles(directory=tmp_path))])
+        Starlette(
+            routes=[
+                Route("/", page),
+                Mount("/in", routes=inner),
+                Mount("/files", StaticFiles(directory=tmp_path)),
+            ]
+        )
     )
     for path in ("/", "/in/p/1", "/in/p/2", "/files/a.txt"):
         assert (await request(app, path)).status == 200
@@ -180,7 +187,7 @@ async def test_a_failed_background_task_is_an_error():
 
 @pytest.mark.parametrize("error", [ClientDisconnect(), asyncio.CancelledError()])
 async def test_a_client_that_left_or_a_cancelled_request_is_no_server_error(error):
-    app, monitor, _ = instrumented()
+    app, _, _ = instrumented()
 
     @app.get("/gone")
     async def gone():
@@ -268,8 +275,8 @@ def test_the_second_call_does_not_raise_where_warnings_are_errors():
 
 
 async def test_several_apps_have_their_own_figures():
-    one, first, _ = instrumented(service="one")
-    two, second, _ = instrumented(service="two")
+    one, _, _ = instrumented(service="one")
+    two, _, _ = instrumented(service="two")
     one.get("/x")(lambda: 1)
     await request(one, "/x")
     assert (await metrics(one))["sample_size"] == 1
@@ -308,13 +315,13 @@ async def test_a_lifespan_runs_and_starts_the_clockwork():
         yield
         events.append("down")
 
-    from contextlib import asynccontextmanager
-
-    app, monitor, _ = instrumented(FastAPI(lifespan=asynccontextmanager(life)))
+    app, _, _ = instrumented(FastAPI(lifespan=asynccontextmanager(life)))
     inbox = asyncio.Queue()
     inbox.put_nowait({"type": "lifespan.startup"})
     sent = asyncio.Queue()
-    task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, sent.put))
+    task = asyncio.create_task(
+        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, sent.put)
+    )
     assert (await sent.get())["type"] == "lifespan.startup.complete"
     inbox.put_nowait({"type": "lifespan.shutdown"})
     assert (await sent.get())["type"] == "lifespan.shutdown.complete"

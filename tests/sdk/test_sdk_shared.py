@@ -5,12 +5,12 @@ import os
 from collections import Counter
 
 import pytest
+from sdk_asgi import Clock
 
 from fastapi_alertengine import Monitor
-from fastapi_alertengine.rows import Batch, Row, encode
 from fastapi_alertengine.ring import Writer
+from fastapi_alertengine.rows import Batch, Row, encode
 from fastapi_alertengine.shared import Shared, directory
-from sdk_asgi import Clock
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="shared mode needs a POSIX host")
 
