@@ -130,6 +130,20 @@ class RateLimited(Refused):
     status = 429
 
 
+class Unsigned(AlertEngineError):
+    """This call is not signed by the provider that it claims to be from. Check the channel's secret."""
+
+    code = "UNSIGNED"
+    status = 401
+
+
+class PlanFeatureUnavailable(Refused):
+    """The plan does not include this."""
+
+    code = "PLAN_FEATURE_UNAVAILABLE"
+    status = 403
+
+
 class Fault(StrEnum):
     """What kind of failure a delivery met. It decides what is next."""
 

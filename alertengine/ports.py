@@ -11,6 +11,7 @@ from alertengine.core.diagnosis.model import Finding
 from alertengine.core.message import Message, MessageKind
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.snapshot import Snapshot
+from alertengine.errors import Fault
 
 
 class Clock(Protocol):
@@ -36,6 +37,11 @@ class Traits:
 
     idempotent: bool
     """The provider drops a second message with the same key."""
+    receipts: bool = False
+    """The provider tells when a message has arrived; where it does not, accepted is all that can be known."""
+    per_s: float = 20.0
+    burst: int = 50
+    """How fast the provider takes messages, and how many at once."""
     kinds: frozenset[MessageKind] = frozenset(MessageKind)
     """What it is used for: nobody is telephoned to hear that all is well."""
 
@@ -49,6 +55,44 @@ class Channel(Protocol):
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         """Hand `message` over, or raise `DeliveryError`. Tries once; the outbox repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that a provider made to us: `url` as it knows it, the body byte for byte."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of a message that the provider took. `outcome`: delivered, read or failed (with the fault)."""
+
+    message_id: str
+    outcome: str
+    fault: Fault | None = None
+    reason: str | None = None
+
+
+class Reporting(Protocol):
+    """A channel whose provider tells what became of its messages."""
+
+    name: str
+    kind: str
+    provider: str
+    """The name in /hooks/{provider}."""
+
+    @property
+    def is_called(self) -> bool:
+        """The provider was told where to report; else it has to be asked."""
+
+    def read_call(self, call: Call) -> tuple[Report, ...] | None:
+        """The reports in a genuine call; None where this channel's secret did not sign it."""
+
+    async def look_up(self, message_id: str) -> Report | None:
+        """Ask what became of a message; None where nothing is known yet. Raises `DeliveryError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from alertengine.pipeline.deliver import deliver_due
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.onboard import Application, NewContact, Onboarded, onboard
 from alertengine.pipeline.poll import poll
+from alertengine.pipeline.receipts import watch
 from alertengine.store import incidents
 from alertengine.testing import (
     RESTART_POOL,
@@ -63,6 +64,7 @@ class World:
             for task in list(self.engine.memory.tasks):
                 await task
             await deliver_due(self.engine)
+            await watch(self.engine)
 
     async def fail(self) -> str:
         """The service turns critical; answers the incident that this opens."""

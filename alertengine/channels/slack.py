@@ -48,7 +48,7 @@ webhook_url = "https://hooks.slack.com/services/..."     # or: bot_token = "xoxb
 
 class SlackChannel:
     kind = "slack"
-    traits = Traits(idempotent=False)
+    traits = Traits(idempotent=False, per_s=1, burst=5)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name

@@ -41,7 +41,7 @@ bot_token = "123456789:..."          # or: bot_token_file = "/etc/alertengine/te
 
 class TelegramChannel:
     kind = "telegram"
-    traits = Traits(idempotent=False)
+    traits = Traits(idempotent=False, per_s=20, burst=30)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name

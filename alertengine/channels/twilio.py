@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from alertengine.channels import exchange
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
+from alertengine.ports import Call
 from alertengine.tools import Tools
 
 Sid = Annotated[str, Field(pattern=r"^AC[0-9A-Za-z]{1,62}$")]
@@ -29,12 +31,14 @@ class AccountConfig(BaseModel):
 
 
 class Account:
-    """One Twilio account. `post` answers the created object, or raises `DeliveryError`."""
+    """One Twilio account. `post` answers the created object, `get` one that was created; or `DeliveryError`."""
 
     def __init__(self, config: AccountConfig, tools: Tools) -> None:
         self._tools = tools
+        self._token = config.auth_token.get_secret_value()
+        self._sid = config.account_sid
         self._root = f"{config.base_url.rstrip('/')}/2010-04-01/Accounts/{config.account_sid}"
-        login = f"{config.account_sid}:{config.auth_token.get_secret_value()}".encode()
+        login = f"{config.account_sid}:{self._token}".encode()
         self._headers = {"authorization": "Basic " + base64.b64encode(login).decode()}
         self._refuses_callback = False
 
@@ -52,6 +56,22 @@ class Account:
             headers={**self._headers, "content-type": "application/x-www-form-urlencoded"},
             body=urlencode(form).encode(),
         )
+        return self._read(answer)
+
+    async def get(self, resource: str, sid: str) -> dict[str, Any]:
+        url = f"{self._root}/{resource}/{sid}.json"
+        return self._read(await exchange.ask(self._tools, "GET", url, headers=self._headers))
+
+    def genuine(self, call: Call) -> dict[str, str] | None:
+        """The form in a call that Twilio signed for this account; None for any other."""
+        form = _form_of(call.body)
+        if form is None or ("AccountSid", self._sid) not in form:
+            return None
+        given = call.headers.get("x-twilio-signature", "")
+        known = hmac.compare_digest(given.encode(), signature(self._token, call.url, form).encode())
+        return dict(form) if known else None
+
+    def _read(self, answer: Response) -> dict[str, Any]:
         made = exchange.answered_object(answer)
         if not answer.ok or not isinstance(made.get("sid"), str):
             raise self._refused(answer, made)
@@ -71,6 +91,19 @@ class Account:
 
 
 BAD_CALLBACK = 21609
+
+
+def signature(token: str, url: str, form: Sequence[tuple[str, str]]) -> str:
+    """Twilio's own scheme: the address as it called it, then every field by name."""
+    signed = url + "".join(key + value for key, value in sorted(set(form)))
+    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1")).decode()
+
+
+def _form_of(body: bytes) -> list[tuple[str, str]] | None:
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return None
 
 
 def _code(told: dict[str, Any]) -> int | None:
@@ -137,3 +170,9 @@ def classified(code: int) -> tuple[Fault | None, str]:
     """What Twilio's error number means for the delivery; None where the answer's status has to say it."""
     meaning = _REMEDIES.get(code, f"see https://www.twilio.com/docs/errors/{code}")
     return _FAULTS.get(code), f"Twilio error {code}: {meaning}"
+
+
+def code_of(value: object) -> int | None:
+    """An error number as Twilio reports it: a number in its API, text in its calls."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None

@@ -14,7 +14,8 @@ from alertengine.channels.whatsapp import check_number
 from alertengine.core.fit import clip, flatten
 from alertengine.core.message import URGENT, Message
 from alertengine.core.model import Contact
-from alertengine.ports import Receipt, Traits
+from alertengine.errors import Fault
+from alertengine.ports import Call, Receipt, Report, Traits
 from alertengine.tools import Tools
 
 RING_S = 25
@@ -35,7 +36,7 @@ class Config(AccountConfig):
 EXAMPLE = """
 [channels.voice]
 kind = "voice_twilio"
-account_sid = "AC..."                # or the environment: TWILIO_ACCOUNT_SID
+account_sid = "AC00000000000000000000000000000000"   # or the environment: TWILIO_ACCOUNT_SID
 auth_token = "..."                   # or: auth_token_file, TWILIO_AUTH_TOKEN
 from = "+14155550100"
 """
@@ -43,7 +44,8 @@ from = "+14155550100"
 
 class TwilioVoiceChannel:
     kind = "voice_twilio"
-    traits = Traits(idempotent=False, kinds=URGENT)
+    provider = "twilio"
+    traits = Traits(idempotent=False, kinds=URGENT, receipts=True, per_s=1, burst=1)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name
@@ -56,12 +58,41 @@ class TwilioVoiceChannel:
             ("From", self._config.sender),
             ("Twiml", _twiml(message)),
             ("Timeout", str(RING_S)),
+            ("MachineDetection", "Enable"),  # a mailbox that listened is nobody
         ]
         if self._account.callback:
             form += [("StatusCallback", self._account.callback), ("StatusCallbackMethod", "POST")]
             form += [("StatusCallbackEvent", event) for event in EVENTS]
         made = await self._account.post("Calls", form)
         return Receipt(provider_message_id=made["sid"])
+
+    @property
+    def is_called(self) -> bool:
+        return self._account.callback is not None
+
+    def read_call(self, call: Call) -> tuple[Report, ...] | None:
+        form = self._account.genuine(call)
+        if form is None:
+            return None
+        report = _report(form.get("CallSid", ""), form.get("CallStatus", ""), form.get("AnsweredBy"))
+        return (report,) if report else ()
+
+    async def look_up(self, message_id: str) -> Report | None:
+        made = await self._account.get("Calls", message_id)
+        return _report(message_id, str(made.get("status")), made.get("answered_by"))
+
+
+def _report(sid: str, status: str, answered_by: object) -> Report | None:
+    """A call that ended is heard only where a person answered it."""
+    if status == "completed":
+        if answered_by == "human":
+            return Report(message_id=sid, outcome="delivered")
+        return Report(message_id=sid, outcome="failed", fault=Fault.RECIPIENT, reason="no person answered")
+    if status in ("busy", "no-answer", "failed", "canceled"):
+        return Report(
+            message_id=sid, outcome="failed", fault=Fault.UNKNOWN, reason=f"the call ended as {status}"
+        )
+    return None
 
 
 def _twiml(message: Message) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -13,7 +14,8 @@ from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Receipt, Traits
+from alertengine.ports import Call, Receipt, Report, Traits
+from alertengine.signing import webhook_verified
 from alertengine.tools import Tools
 
 
@@ -21,7 +23,8 @@ class Config(BaseModel):
     """`template` names the approved template of messages with a link, `update_template` of those without.
 
     Without a template the text is sent as it is, which WhatsApp takes within 24 hours of the contact's last
-    message only. `phone_id` goes along as the profile that sends.
+    message only. `webhook_secret` is that of the webhook to /hooks/sent; without it, receipts are asked for.
+    `phone_id` goes along as the profile that sends.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +33,7 @@ class Config(BaseModel):
     api_key: Annotated[SecretStr, Field(min_length=1)]
     template: str | None = None
     update_template: str | None = None
+    webhook_secret: SecretStr | None = None
     phone_id: str | None = None
     base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.sent.dm"
 
@@ -45,7 +49,8 @@ update_template = "ae_update"
 
 class SentWhatsAppChannel:
     kind = "whatsapp_sent"
-    traits = Traits(idempotent=True)
+    provider = "sent"
+    traits = Traits(idempotent=True, receipts=True, per_s=1, burst=50)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name
@@ -71,6 +76,31 @@ class SentWhatsAppChannel:
             raise _refused(answer, self._tools)
         return Receipt(provider_message_id=_message_id(exchange.answered_object(answer)))
 
+    @property
+    def is_called(self) -> bool:
+        return self._config.webhook_secret is not None
+
+    def read_call(self, call: Call) -> tuple[Report, ...] | None:
+        secret = self._config.webhook_secret
+        if secret is None:
+            return None
+        # Standard Webhooks under another name.
+        headers = {f"webhook-{part}": call.headers.get(f"x-webhook-{part}", "") for part in _SIGNED}
+        now = self._tools.clock.now().timestamp()
+        if not webhook_verified(secret.get_secret_value(), headers, call.body, now):
+            return None
+        payload = _object(_parsed(call.body).get("payload"))
+        report = _report(str(payload.get("message_id")), payload.get("message_status"), payload)
+        return (report,) if report else ()
+
+    async def look_up(self, message_id: str) -> Report | None:
+        url = f"{self._api}/messages/{quote(message_id, safe='')}"
+        answer = await exchange.ask(self._tools, "GET", url, headers=self._headers())
+        if not answer.ok:
+            raise _refused(answer, self._tools)
+        data = _object(exchange.answered_object(answer).get("data"))
+        return _report(message_id, data.get("status"), data)
+
     def _headers(self) -> dict[str, str]:
         headers = {
             "content-type": "application/json",
@@ -85,6 +115,41 @@ class SentWhatsAppChannel:
         if name is None:
             return {"text": message.text}
         return {"template": {"name": name, "parameters": template_values(message)}}
+
+
+_SIGNED = ("id", "timestamp", "signature")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        return _object(json.loads(body))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _report(message_id: str, status: Any, told: dict[str, Any]) -> Report | None:
+    """None while nothing is known that was not known when it was taken."""
+    if status in ("DELIVERED", "READ"):
+        return Report(message_id=message_id, outcome=status.lower())
+    if status not in _LOST:
+        return None
+    code = told.get("reason_code")
+    fault, reason = classified(code) if code in _KNOWN else (_LOST[status], f"Sent says {status}")
+    if fault is Fault.TEMPLATE:
+        fault = Fault.CONFIG  # there is no template to go on with
+    return Report(message_id=message_id, outcome="failed", fault=fault, reason=reason)
+
+
+_LOST = {
+    "FAILED": Fault.UNKNOWN,
+    "CANCELLED": Fault.UNKNOWN,
+    "FILTERED": Fault.RECIPIENT,
+    "BLOCKED": Fault.CONFIG,
+}
 
 
 def _message_id(answer: dict[str, Any]) -> str:

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from alertengine.channels.twilio import Account, AccountConfig
+from alertengine.channels.twilio import Account, AccountConfig, classified, code_of
 from alertengine.channels.whatsapp import check_number, template_values
 from alertengine.core.fit import fit, flatten, units
 from alertengine.core.message import ASKS, REVIEW, Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
-from alertengine.ports import Receipt, Traits
+from alertengine.ports import Call, Receipt, Report, Traits
 from alertengine.tools import Tools
 
 BODY_LIMIT = 1600
@@ -44,17 +44,18 @@ class Config(AccountConfig):
 EXAMPLE = """
 [channels.whatsapp]
 kind = "whatsapp_twilio"
-account_sid = "AC..."                # or the environment: TWILIO_ACCOUNT_SID
+account_sid = "AC00000000000000000000000000000000"   # or the environment: TWILIO_ACCOUNT_SID
 auth_token = "..."                   # or: auth_token_file, TWILIO_AUTH_TOKEN
 from = "whatsapp:+14155238886"       # or: TWILIO_WHATSAPP_FROM
-content_sid = "HX..."                # the approved template; docs/channels.md has its text
-update_content_sid = "HX..."
+content_sid = "HX00000000000000000000000000000000"   # the approved template; docs/channels.md has its text
+update_content_sid = "HX11111111111111111111111111111111"
 """
 
 
 class TwilioWhatsAppChannel:
     kind = "whatsapp_twilio"
-    traits = Traits(idempotent=False)
+    provider = "twilio"
+    traits = Traits(idempotent=False, receipts=True, per_s=40, burst=80)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name
@@ -77,6 +78,21 @@ class TwilioWhatsAppChannel:
             ) from None
         return Receipt(provider_message_id=made["sid"])
 
+    @property
+    def is_called(self) -> bool:
+        return self._account.callback is not None
+
+    def read_call(self, call: Call) -> tuple[Report, ...] | None:
+        form = self._account.genuine(call)
+        if form is None:
+            return None
+        report = _report(form.get("MessageSid", ""), form.get("MessageStatus", ""), form.get("ErrorCode"))
+        return (report,) if report else ()
+
+    async def look_up(self, message_id: str) -> Report | None:
+        made = await self._account.get("Messages", message_id)
+        return _report(message_id, str(made.get("status")), made.get("error_code"))
+
     def _from(self) -> list[tuple[str, str]]:
         sender = self._config.sender
         if sender.startswith("MG"):
@@ -89,6 +105,19 @@ class TwilioWhatsAppChannel:
             return [("Body", _text(message))]
         variables = {str(n): value for n, value in enumerate(template_values(message).values(), 1)}
         return [("ContentSid", template), ("ContentVariables", json.dumps(variables, ensure_ascii=False))]
+
+
+def _report(sid: str, status: str, code: object) -> Report | None:
+    """None while nothing is known that was not known when it was taken."""
+    if status in ("delivered", "read"):
+        return Report(message_id=sid, outcome=status)
+    if status not in ("failed", "undelivered", "canceled"):
+        return None
+    number = code_of(code)
+    fault, reason = classified(number) if number else (Fault.UNKNOWN, f"Twilio says {status}")
+    if fault is Fault.TEMPLATE:
+        fault, reason = Fault.CONFIG, f"{reason}: set content_sid and update_content_sid"
+    return Report(message_id=sid, outcome="failed", fault=fault or Fault.CONFIG, reason=reason)
 
 
 def _text(message: Message) -> str:

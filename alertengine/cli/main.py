@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from alertengine import __version__
-from alertengine.cli import backup, decide, incidents, ledger, onboard, serve, setup, status
+from alertengine.cli import backup, decide, dlq, incidents, ledger, onboard, serve, setup, status
 from alertengine.cli.failure import failed
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place
 
@@ -98,6 +98,7 @@ for name, command in COMMANDS.items():
     app.command(name)(command)
 # A command group: its module imports what is heavy inside its commands.
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:

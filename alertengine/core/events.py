@@ -16,6 +16,8 @@ class EventType(StrEnum):
     DIAGNOSIS_COMPLETED = "diagnosis_completed"
     ALERT_QUEUED = "alert_queued"
     ALERT_ACCEPTED = "alert_accepted"
+    ALERT_DELIVERED = "alert_delivered"
+    ALERT_READ = "alert_read"
     ALERT_FAILED = "alert_failed"
     ALERT_DEAD = "alert_dead"
     INCIDENT_ESCALATED = "incident_escalated"

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from alertengine.core import backoff
 from alertengine.core.approval import Claims
-from alertengine.core.events import EventType, NewEvent
+from alertengine.core.events import EventType
 from alertengine.core.incident import Incident
 from alertengine.core.message import Letter, Message, compose, may_ask
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
+from alertengine.pipeline import gates
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.notify import append, may_decide
+from alertengine.pipeline.fallback import fall_back
+from alertengine.pipeline.notify import may_decide, tell
+from alertengine.pipeline.receipts import note
 from alertengine.ports import Channel, Receipt
-from alertengine.store import directory, incidents, links, outbox
+from alertengine.store import directory, incidents, links, outbox, receipts
 from alertengine.store.base import Transaction
 from alertengine.store.checkpoints import anchor
 from alertengine.store.outbox import Delivery
@@ -47,19 +49,40 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
     if contact is None or incident is None:
         raise ValueError(f"{delivery.id} has lost its contact or incident")
     channel = engine.channel_of(contact)
+    if channel is not None and not await _let_through(engine, channel, delivery):
+        return
     claims = _claims(engine, delivery, contact, incident)
     if not await _claim(engine, delivery, contact, channel, claims):
         return
     try:
         message = await _compose(engine, delivery, contact, incident, claims)
-        receipt = await _send(channel, contact, message, delivery)
+        receipt = await _send(engine, channel, contact, message, delivery)
     except DeliveryError as error:
-        await _failed(engine, delivery, contact, error)
+        await _failed(engine, delivery, error)
     except Exception as error:  # a channel's own fault is a failed try like any other
         log.exception("%s: the channel broke", delivery.id)
-        await _failed(engine, delivery, contact, DeliveryError(f"{type(error).__name__} in the channel"))
+        await _failed(engine, delivery, DeliveryError(f"{type(error).__name__} in the channel"))
     else:
-        await _accepted(engine, delivery, contact, receipt)
+        assert channel is not None
+        await _accepted(engine, delivery, channel, receipt)
+
+
+async def _let_through(engine: Engine, channel: Channel, delivery: Delivery) -> bool:
+    """Not faster than the provider takes, and not while it fails: then the person's next address is used at once."""
+    gate, now = gates.gate(engine, channel), engine.clock.monotonic()
+    shut = gate.shut_s(now)
+    wait = max(shut, gate.wait_s(now))
+    if not wait:
+        engine.memory.gates[channel.name] = gate.tried(now)
+        return True
+
+    def work(tx: Transaction) -> None:
+        outbox.postpone(tx, delivery, engine.now() + timedelta(seconds=wait))
+        if shut:
+            fall_back(engine, tx, delivery, f"{channel.name} fails; it is tried again in {shut:.0f} s")
+
+    await engine.store.transact(work)
+    return False
 
 
 def _claims(engine: Engine, delivery: Delivery, contact: Contact, incident: Incident) -> Claims | None:
@@ -119,42 +142,46 @@ async def _compose(
     return compose(delivery.kind, incident, letter)
 
 
-async def _send(channel: Channel | None, contact: Contact, message: Message, delivery: Delivery) -> Receipt:
+async def _send(
+    engine: Engine, channel: Channel | None, contact: Contact, message: Message, delivery: Delivery
+) -> Receipt:
     if channel is None:
         raise DeliveryError(f"no channel {contact.channel!r} is configured", permanent=True)
-    try:
-        async with asyncio.timeout(SEND_DEADLINE_S):
-            return await channel.send(contact, message, delivery.id)
-    except TimeoutError:
-        raise DeliveryError(f"no answer within {SEND_DEADLINE_S:g} s", fault=Fault.UNKNOWN) from None
+    with gates.watched(engine, channel):
+        try:
+            async with asyncio.timeout(SEND_DEADLINE_S):
+                return await channel.send(contact, message, delivery.key)
+        except TimeoutError:
+            reason = f"no answer within {SEND_DEADLINE_S:g} s"
+            raise DeliveryError(reason, fault=Fault.UNKNOWN) from None
 
 
-async def _accepted(engine: Engine, delivery: Delivery, contact: Contact, receipt: Receipt) -> None:
+async def _accepted(engine: Engine, delivery: Delivery, channel: Channel, receipt: Receipt) -> None:
     def work(tx: Transaction) -> None:
         outbox.settle(tx, delivery, "accepted", provider_message_id=receipt.provider_message_id)
-        _tell(engine, tx, delivery, contact, EventType.ALERT_ACCEPTED, {})
+        if not channel.traits.receipts:
+            receipts.stop_waiting(tx, delivery)  # more than this can never be known
+        tell(engine, tx, delivery, EventType.ALERT_ACCEPTED, delivery.attempts + 1)
 
     await engine.store.transact(work)
+    early = engine.memory.early.pop((channel.kind, receipt.provider_message_id or ""), None)
+    if early is not None:
+        await note(engine, channel.kind, early)
 
 
-async def _failed(engine: Engine, delivery: Delivery, contact: Contact, error: DeliveryError) -> None:
+async def _failed(engine: Engine, delivery: Delivery, error: DeliveryError) -> None:
     attempt = delivery.attempts + 1
-    dead = error.permanent or attempt >= backoff.ATTEMPTS
+    dead = error.permanent or attempt - delivery.forgiven >= backoff.ATTEMPTS
     wait = _wait(engine, attempt, error)
+    data = {"error": str(error), "fault": str(error.fault), "permanent": error.permanent}
 
     def work(tx: Transaction) -> None:
         again_at = None if dead else engine.now() + timedelta(seconds=wait)
-        outcome = "dead" if dead else "failed"
-        outbox.settle(tx, delivery, outcome, error=str(error), again_at=again_at)
+        outbox.settle(tx, delivery, "dead" if dead else "failed", error=str(error), again_at=again_at)
         kind = EventType.ALERT_DEAD if dead else EventType.ALERT_FAILED
-        _tell(
-            engine,
-            tx,
-            delivery,
-            contact,
-            kind,
-            {"error": str(error), "fault": str(error.fault), "permanent": error.permanent},
-        )
+        tell(engine, tx, delivery, kind, attempt, **data)
+        if dead:
+            fall_back(engine, tx, delivery, str(error))
 
     await engine.store.transact(work)
 
@@ -164,25 +191,3 @@ def _wait(engine: Engine, attempt: int, error: DeliveryError) -> float:
     if attempt <= 2 and (error.fault is Fault.TEMPLATE or error.retry_after_s == 0):
         return 0.0
     return backoff.delay_s(attempt, engine.jitter(), error.retry_after_s)
-
-
-def _tell(
-    engine: Engine,
-    tx: Transaction,
-    delivery: Delivery,
-    contact: Contact,
-    kind: EventType,
-    more: dict[str, Any],
-) -> None:
-    incident = tx.fetch(incidents.incident(delivery.tenant_id, delivery.incident_id))
-    assert incident is not None
-    data = {
-        "delivery_id": delivery.id,
-        "message": str(delivery.kind),
-        "contact": contact.name,
-        "channel": contact.channel,
-        "attempt": delivery.attempts + 1,
-        "asks": may_ask(delivery.kind, incident) or delivery.kind == "alert",
-        **more,
-    }
-    append(engine, tx, incident, [NewEvent(type=kind, data=data)])

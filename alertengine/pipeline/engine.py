@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from alertengine.core.detection import Watch
+from alertengine.core.gate import Gate
 from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.policy import Policy
-from alertengine.ports import Action, Channel, Clock, Diagnoser, Source
+from alertengine.ports import Action, Channel, Clock, Diagnoser, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
 
@@ -32,6 +33,12 @@ class Memory:
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     outbox: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something was queued."""
+    gates: dict[str, Gate] = field(default_factory=dict)
+    """By channel."""
+    early: dict[tuple[str, str], Report] = field(default_factory=dict)
+    """Reports that came before the message they are about was written down as taken; by kind and id."""
+    looked_up: dict[str, float] = field(default_factory=dict)
+    """When a provider was last asked about a delivery (monotonic)."""
     ticked_at: float | None = None
     """When the sweep last ran (monotonic)."""
     condition: Condition = field(default_factory=Condition)

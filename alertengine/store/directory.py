@@ -54,8 +54,9 @@ def service(tenant: str, service_id: str) -> Query[Service | None]:
 
 
 def contacts(tenant: str) -> Query[list[Contact]]:
+    """In the order they were given in: a person's first address comes before their next."""
     return Query(
-        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? ORDER BY name, id",  # noqa: S608
+        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? ORDER BY place, id",  # noqa: S608
         params=(tenant,),
         decode=lambda rows: [_contact(row) for row in rows],
     )
@@ -99,8 +100,8 @@ def add_service(tx: Transaction, new: Service) -> None:
 
 def add_contact(tx: Transaction, new: Contact) -> None:
     tx.execute(
-        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, place)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
         new.id,
         new.tenant_id,
         new.name,
@@ -108,6 +109,7 @@ def add_contact(tx: Transaction, new: Contact) -> None:
         new.address,
         str(new.role),
         rfc3339(new.verified_at) if new.verified_at else None,
+        new.tenant_id,
     )
 
 

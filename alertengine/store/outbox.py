@@ -13,7 +13,7 @@ from alertengine.store.base import Query, Row, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message for one contact. Its id is the idempotency key of every attempt, its `jti` that of its link."""
+    """One message for one contact. `jti` is that of its link."""
 
     id: str
     tenant_id: str
@@ -25,11 +25,20 @@ class Delivery:
     """The number of the event that queued it."""
     queued_at: datetime
     attempts: int = 0
+    forgiven: int = 0
+    """Attempts that an operator's retry forgave; they count no more, and the provider sees a new key."""
+    follows: str | None = None
+    """The delivery that it stands in for."""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of every attempt."""
+        return f"{self.id}-{self.forgiven}" if self.forgiven else self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try, written before it is made. `outcome`: sending, accepted, failed or dead."""
+    """One try, written before it is made. `outcome`: sending, accepted, delivered, read, failed or dead."""
 
     delivery_id: str
     attempt: int
@@ -55,11 +64,12 @@ class Attempt:
         }
 
 
-def queue(tx: Transaction, new: Delivery) -> None:
+def queue(tx: Transaction, new: Delivery, fallback_at: datetime) -> None:
     at = rfc3339(new.queued_at)
     tx.execute(
-        "INSERT INTO delivery (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        "INSERT INTO delivery"
+        " (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, fallback_at, follows, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
         new.id,
         new.tenant_id,
         new.incident_id,
@@ -69,6 +79,18 @@ def queue(tx: Transaction, new: Delivery) -> None:
         new.seq,
         at,
         at,
+        rfc3339(fallback_at),
+        new.follows,
+    )
+
+
+def postpone(tx: Transaction, delivery: Delivery, until: datetime) -> None:
+    """Not now: nothing was tried."""
+    tx.execute(
+        "UPDATE delivery SET due_at = ? WHERE id = ? AND tenant = ? AND state = 'queued'",
+        rfc3339(until),
+        delivery.id,
+        delivery.tenant_id,
     )
 
 
@@ -79,13 +101,15 @@ def due(now: datetime, limit: int) -> Query[list[Delivery]]:
     "recovered" does not overtake "failing"; it does not wait for one that is between two tries.
     """
     sql = f"""
-        SELECT {_DELIVERY} FROM delivery AS d WHERE state IN ('queued', 'sending') AND due_at <= ?
+        SELECT {DELIVERY} FROM delivery AS d WHERE state IN ('queued', 'sending') AND due_at <= ?
         AND NOT EXISTS (SELECT 1 FROM delivery AS e WHERE e.tenant = d.tenant AND e.incident = d.incident
                         AND e.contact = d.contact AND e.seq < d.seq
                         AND (e.state = 'sending' OR e.state = 'queued' AND e.due_at <= ?))
         ORDER BY due_at, seq LIMIT ?"""  # noqa: S608 - our own column list
     return Query(
-        sql=sql, params=(rfc3339(now), rfc3339(now), limit), decode=lambda rows: [_delivery(r) for r in rows]
+        sql=sql,
+        params=(rfc3339(now), rfc3339(now), limit),
+        decode=lambda rows: [delivery_of(r) for r in rows],
     )
 
 
@@ -168,6 +192,15 @@ def attempts(tenant: str, incident: str) -> Query[list[Attempt]]:
     )
 
 
+def delivery(tenant: str, delivery_id: str) -> Query[tuple[Delivery, str] | None]:
+    """(delivery, state)."""
+    return Query(
+        sql=f"SELECT {DELIVERY}, d.state FROM delivery AS d WHERE d.tenant = ? AND d.id = ?",  # noqa: S608
+        params=(tenant, delivery_id),
+        decode=lambda rows: (delivery_of(rows[0]), rows[0][11]) if rows else None,
+    )
+
+
 def counts() -> Query[dict[str, int]]:
     """How many deliveries stand in each state."""
     return Query(
@@ -186,10 +219,10 @@ def last_outcomes() -> Query[dict[str, tuple[str, str | None]]]:
     )
 
 
-_DELIVERY = "id, tenant, incident, contact, kind, jti, seq, queued_at, attempts"
+DELIVERY = "d.id, d.tenant, d.incident, d.contact, d.kind, d.jti, d.seq, d.queued_at, d.attempts, d.forgiven, d.follows"
 
 
-def _delivery(row: Row) -> Delivery:
+def delivery_of(row: Row) -> Delivery:
     return Delivery(
         id=row[0],
         tenant_id=row[1],
@@ -200,6 +233,8 @@ def _delivery(row: Row) -> Delivery:
         seq=row[6],
         queued_at=parse_time(row[7]),
         attempts=row[8],
+        forgiven=row[9],
+        follows=row[10],
     )
 
 

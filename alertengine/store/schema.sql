@@ -134,6 +134,8 @@ CREATE INDEX link_contact ON link (tenant, incident, contact);
 
 -- The outbox. due_at says when to look again: to send, or because a sender never came back. `seq` is the
 -- number of the event that queued it: one person's messages about an incident leave in that order.
+-- fallback_at: unless it has arrived by then, the person's next address is used; NULL once that is settled.
+-- `follows` is the delivery it stands in for, `forgiven` how many attempts an operator's retry forgave.
 CREATE TABLE delivery (
     id        TEXT PRIMARY KEY,
     tenant    TEXT NOT NULL,
@@ -144,9 +146,14 @@ CREATE TABLE delivery (
     seq       INTEGER NOT NULL,
     queued_at TEXT NOT NULL,
     due_at    TEXT NOT NULL,
-    state     TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'dead')),
-    attempts  INTEGER NOT NULL DEFAULT 0
+    state     TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'delivered', 'read', 'dead')),
+    attempts  INTEGER NOT NULL DEFAULT 0,
+    forgiven  INTEGER NOT NULL DEFAULT 0,
+    fallback_at TEXT,
+    follows   TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_waiting ON delivery (fallback_at) WHERE fallback_at IS NOT NULL;
+CREATE INDEX delivery_dead ON delivery (queued_at) WHERE state = 'dead';
 CREATE INDEX delivery_due ON delivery (due_at) WHERE state IN ('queued', 'sending');
 CREATE INDEX delivery_incident ON delivery (tenant, incident, contact, seq);
 
@@ -158,13 +165,15 @@ CREATE TABLE attempt (
     channel             TEXT NOT NULL,
     provider            TEXT NOT NULL,
     contact             TEXT NOT NULL,
-    outcome             TEXT NOT NULL CHECK (outcome IN ('sending', 'accepted', 'failed', 'dead')),
+    outcome             TEXT NOT NULL
+                        CHECK (outcome IN ('sending', 'accepted', 'delivered', 'read', 'failed', 'dead')),
     provider_message_id TEXT,
     error               TEXT,
     at                  TEXT NOT NULL,
     PRIMARY KEY (delivery, attempt)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempt_incident ON attempt (tenant, incident, at);
+CREATE INDEX attempt_message ON attempt (provider_message_id) WHERE provider_message_id IS NOT NULL;
 
 CREATE TABLE tenant (
     id                   TEXT PRIMARY KEY,
@@ -195,6 +204,7 @@ CREATE TABLE contact (
     address     TEXT NOT NULL,
     role        TEXT NOT NULL,
     verified_at TEXT,
+    place       INTEGER NOT NULL,
     UNIQUE (tenant, channel, address, name)
 ) STRICT, WITHOUT ROWID;
 

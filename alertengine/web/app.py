@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from alertengine import __version__
 from alertengine.pipeline.engine import Engine
-from alertengine.web import audit, health, local, problems, push, recover, tenants
+from alertengine.web import audit, dlq, health, hooks, local, problems, push, recover, tenants
 from alertengine.web.limits import BodyLimit
 
 
@@ -27,7 +27,7 @@ def create_app(
     problems.install(app)
     app.add_middleware(BodyLimit)
     routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
-    routers.append(push.router(engine, nudge))
+    routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
     if on_socket:
         routers.append(local.router(engine))
     for router in routers:

@@ -85,7 +85,7 @@ def _whatsapp_settings(server: Any) -> dict[str, Any]:
 
 def _sent_settings(server: Any) -> dict[str, Any]:
     templates = {"template": "ae_incident", "update_template": "ae_update"}
-    return {"api_key": sent.API_KEY, "base_url": server.url, **templates}
+    return {"api_key": sent.API_KEY, "base_url": server.url, "webhook_secret": sent.SECRET, **templates}
 
 
 def _webhook(server: Any) -> dict[str, Any]:
@@ -145,7 +145,7 @@ WHATSAPP_SENT = Bench(
     server=sent.SentServer,
     settings=_sent_settings,
     address=PHONE,
-    secrets=(sent.API_KEY,),
+    secrets=(sent.API_KEY, sent.SECRET),
     limited=sent.failed(429, "BUSINESS_002", retry_after="7"),
     refusals=(
         (sent.failed(400, "ERR_CONSENT_BLOCKED"), Fault.RECIPIENT),

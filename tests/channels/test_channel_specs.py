@@ -11,6 +11,7 @@ import pytest
 
 from alertengine.channels import exchange, slack, telegram, twilio, whatsapp_sent
 from alertengine.errors import Fault
+from alertengine.signing import webhook_verified
 from channels.benches import BENCHES, opened
 from channels.letters import KEY, alert, hostile, recovered
 
@@ -123,3 +124,15 @@ def test_slacks_errors_are_taken_for_what_they_are(table: str) -> None:
     for word, fault in classes(table).items():
         if not word.startswith("HTTP"):
             assert slack.FAULTS[word] is fault, word
+
+
+def test_calls_are_signed_as_the_published_vectors_are() -> None:
+    vectors = spec("signature_vectors.json")
+    for name in ("twilio_form_hmac_sha1", "twilio_form_unicode_blank"):
+        vector = vectors[name]
+        form = list(vector["params"].items())
+        assert twilio.signature(vector["auth_token"], vector["url"], form) == vector["signature"]
+    one = vectors["sent_v1"]
+    headers = {name.removeprefix("x-"): value for name, value in one["headers"].items()}
+    headers["webhook-signature"] = one["x-webhook-signature"]
+    assert webhook_verified(one["secret"], headers, one["body"].encode(), 1764000000)

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx2
+
 REASONS = {
     200: "OK",
     201: "Created",
@@ -85,6 +87,8 @@ class LoopbackServer:
         self.requests: list[Request] = []
         self.problems: list[str] = []
         self.plan: list[Reply | Misbehave] = []
+        self.transport: httpx2.AsyncBaseTransport | None = None
+        """How the provider reaches the daemon; over the network unless set."""
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
 
@@ -99,6 +103,12 @@ class LoopbackServer:
 
     def problem(self, text: str) -> None:
         self.problems.append(text)
+
+    async def call(self, url: str, body: bytes, **headers: str) -> int:
+        """Call the daemon, as the provider does; answers the HTTP status."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with httpx2.AsyncClient(transport=self.transport, trust_env=False) as client:
+            return (await client.post(url, content=body, headers=named)).status_code
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)

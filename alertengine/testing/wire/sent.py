@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
+from alertengine.signing import webhook_signature
 from alertengine.testing.wire.loopback import LoopbackServer, Reply, Request, replied
 
 API_KEY = "sent-key-for-rehearsals"
+SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105 - opens nothing
 TEMPLATES = {
     "ae_incident": {"what", "measured", "cause", "proposal", "link"},
     "ae_update": {"what", "details"},
@@ -26,6 +29,10 @@ class SentServer(LoopbackServer):
     def answer(self, request: Request) -> Reply:
         if request.headers.get("x-api-key") != API_KEY:
             return failed(401, "AUTH_002")
+        found = re.fullmatch(r"/v3/messages/([\w-]+)", request.path)
+        if request.method == "GET" and found and found[1] in self.messages:
+            status = self.messages[found[1]]["status"]
+            return replied({"success": True, "data": {"id": found[1], "status": status}, "meta": META})
         if (request.method, request.path) != ("POST", "/v3/messages"):
             return failed(404, "RESOURCE_001")
         key = request.headers.get("idempotency-key", "")
@@ -45,6 +52,35 @@ class SentServer(LoopbackServer):
         reply = self._take(request.json())
         self._by_key[key] = reply
         return reply
+
+    async def report(
+        self,
+        url: str,
+        message_id: str,
+        status: str,
+        now: float,
+        *,
+        code: str | None = None,
+        secret: str = SECRET,
+    ) -> int:
+        """A message goes on to `status`: kept, and told to the webhook at `url`, which answers an HTTP status."""
+        self.messages[message_id]["status"] = status
+        payload = {
+            "message_id": message_id,
+            "message_status": status,
+            "channel": "whatsapp",
+            "reason_code": code,
+        }
+        event = {"field": "message", "event": f"message.{status.lower()}", "payload": payload, **META}
+        body, stamp = json.dumps(event).encode(), int(now)
+        return await self.call(
+            url,
+            body,
+            x_webhook_id="wh_1",
+            x_webhook_event_id=f"evt_{message_id}_{status}",
+            x_webhook_timestamp=str(stamp),
+            x_webhook_signature=webhook_signature(secret, "wh_1", stamp, body),
+        )
 
     def _take(self, body: dict[str, Any]) -> Reply:
         message_id = f"66666666-7777-4888-9999-{len(self.messages):012d}"

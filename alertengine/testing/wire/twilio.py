@@ -6,8 +6,10 @@ import base64
 import json
 import re
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+from alertengine.channels.twilio import signature
 from alertengine.testing.wire.loopback import LoopbackServer, Reply, Request, replied
 from alertengine.testing.wire.sent import value_fault
 
@@ -24,7 +26,16 @@ MESSAGE_FIELDS = {
     *("ValidityPeriod",),
 }
 CALL_FIELDS = {
-    *("To", "From", "Twiml", "Timeout", "StatusCallback", "StatusCallbackMethod", "StatusCallbackEvent"),
+    *(
+        "To",
+        "From",
+        "Twiml",
+        "Timeout",
+        "MachineDetection",
+        "StatusCallback",
+        "StatusCallbackMethod",
+        "StatusCallbackEvent",
+    ),
 }
 VERBS = {"Response", "Say", "Pause", "Hangup", "Gather"}
 
@@ -44,6 +55,9 @@ class TwilioServer(LoopbackServer):
         if request.headers.get("authorization") != f"Basic {login}":
             return failed(401, 20003)
         root = f"/2010-04-01/Accounts/{ACCOUNT_SID}/"
+        found = re.fullmatch(re.escape(root) + r"(?:Messages|Calls)/(\w+)\.json", request.path)
+        if request.method == "GET" and found:
+            return self._resource(found[1])
         if request.headers.get("content-type") != "application/x-www-form-urlencoded":
             self.problem("a form was expected")
         form = dict(request.form)
@@ -54,6 +68,31 @@ class TwilioServer(LoopbackServer):
         if (request.method, request.path) == ("POST", f"{root}Calls.json"):
             return self._made(self.calls, "CA", form, call_fault(form))
         return failed(404, 20404)
+
+    async def report(
+        self,
+        sid: str,
+        status: str,
+        *,
+        code: int | None = None,
+        answered_by: str | None = None,
+        token: str = AUTH_TOKEN,
+    ) -> int | None:
+        """A message or call goes on to `status`: kept, and told to its callback, which answers an HTTP status."""
+        made = self.calls.get(sid) or self.messages[sid]
+        made |= {"status": status, "error_code": code, "answered_by": answered_by}
+        if "StatusCallback" not in made:
+            return None
+        form = _receipt(sid, made)
+        signed = signature(token, made["StatusCallback"], form)
+        kind = "application/x-www-form-urlencoded"
+        return await self.call(
+            made["StatusCallback"], urlencode(form).encode(), content_type=kind, x_twilio_signature=signed
+        )
+
+    def _resource(self, sid: str) -> Reply:
+        made = self.messages.get(sid) or self.calls.get(sid)
+        return replied(_resource(sid, made)) if made else failed(404, 20404)
 
     def _made(
         self,
@@ -70,6 +109,28 @@ class TwilioServer(LoopbackServer):
         return replied(_resource(sid, kept[sid]), 201)
 
 
+def _receipt(sid: str, made: dict[str, Any]) -> list[tuple[str, str]]:
+    """The fields of a status callback."""
+    form = {
+        "AccountSid": ACCOUNT_SID,
+        "ApiVersion": "2010-04-01",
+        "To": made["To"],
+        "From": made.get("From", ""),
+    }
+    if sid.startswith("CA"):
+        form |= {"CallSid": sid, "CallStatus": made["status"], "CallbackSource": "call-progress-events"}
+        form |= {"AnsweredBy": made["answered_by"]} if made["answered_by"] else {}
+    else:
+        form |= {
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "MessageStatus": made["status"],
+            "SmsStatus": made["status"],
+        }
+        form |= {"ErrorCode": str(made["error_code"])} if made["error_code"] else {}
+    return list(form.items())
+
+
 def _resource(sid: str, made: dict[str, Any]) -> dict[str, Any]:
     return {
         "sid": sid,
@@ -78,6 +139,7 @@ def _resource(sid: str, made: dict[str, Any]) -> dict[str, Any]:
         "to": made["To"],
         "from": made.get("From"),
         "error_code": made.get("error_code"),
+        "answered_by": made.get("answered_by"),
         "error_message": None,
         "date_created": "Fri, 02 Jan 2026 03:04:05 +0000",
     }

@@ -1,0 +1,42 @@
+"""The person's next address, when a message did not arrive at one."""
+
+from __future__ import annotations
+
+from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.message import ASKS
+from alertengine.core.model import Contact
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.notify import append, takes
+from alertengine.store import directory, incidents, receipts
+from alertengine.store.base import Transaction
+from alertengine.store.outbox import Delivery
+
+
+def fall_back(
+    engine: Engine, tx: Transaction, delivery: Delivery, reason: str, *, again: bool = False
+) -> None:
+    """Queue the message for the person's next address; once for each delivery, whoever notices first.
+
+    `again`: where there is no other address, the same one is tried once more, with a new message.
+    """
+    if not receipts.stop_waiting(tx, delivery):
+        return
+    incident = tx.fetch(incidents.incident(delivery.tenant_id, delivery.incident_id))
+    if incident is None or (delivery.kind in ASKS and incident.stage not in DECIDABLE):
+        return  # what it asked was decided meanwhile
+    following = _next(engine, tx, delivery, incident, again=again)
+    if following is not None:
+        append(engine, tx, incident, [], delivery.kind, only=following, follows=(delivery, reason))
+
+
+def _next(
+    engine: Engine, tx: Transaction, delivery: Delivery, incident: Incident, *, again: bool
+) -> Contact | None:
+    people = tx.fetch(directory.contacts(incident.tenant_id))
+    place = next((n for n, contact in enumerate(people) if contact.id == delivery.contact_id), None)
+    if place is None:
+        return None
+    for contact in people[place + 1 :]:
+        if contact.name == people[place].name and takes(engine, contact, delivery.kind):
+            return contact
+    return people[place] if again and delivery.follows is None else None

@@ -1,0 +1,28 @@
+"""What providers call: receipts. The signature is checked first, on the bytes as they came."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from alertengine.pipeline import receipts
+from alertengine.pipeline.engine import Engine
+from alertengine.ports import Call
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/hooks/{provider}", status_code=204, response_class=Response)
+    async def post_hook(provider: str, request: Request) -> None:
+        """Delivery receipts. A provider's signature is the key; the same call twice changes nothing."""
+        await receipts.take_call(engine, provider, await _call(engine, request))
+
+    return routes
+
+
+async def _call(engine: Engine, request: Request) -> Call:
+    """The address as the provider knows it: a proxy in between may have changed host and scheme."""
+    query = request.scope["query_string"].decode("latin-1")
+    path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
+    url = f"{engine.base_url}{path}" + (f"?{query}" if query else "")
+    return Call(url=url, headers=request.headers, body=await request.body())
