@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from alertengine.cli.client import Client
-    from alertengine.core.events import Event
 
 LOOK_AGAIN_S = 0.5
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="What to record with it.")]
@@ -64,11 +63,13 @@ def approve(
         raise NotSo("Nothing was run.")
 
     async def work(client: Client) -> Json:
-        if _decisions(await _trail(client, incident)) != seen["decisions"]:
+        before = await _trail(client, incident)
+        if _decisions(before) != seen["decisions"]:
             raise NotSo("The incident went on while you looked. Nothing was run; look again.")
         decided = await _act(client, incident, "approve", note)
         say(_approved(decided))
-        trail = await (_follow if wait else _trail)(client, incident)
+        told = len(before["events"])
+        trail = await (_follow(client, incident, told) if wait else _trail(client, incident))
         return {**decided, "stage": trail["stage"], "execution": _execution(decided, trail)}
 
     decided = run(settings, work)
@@ -177,22 +178,18 @@ def _execution(decided: Json, trail: Json) -> Json | None:
     return now.to_json() if now else decided["execution"]
 
 
-async def _follow(client: Client, incident: str) -> Json:
-    """Tell each new event until the incident is over, or a person is owed again."""
+async def _follow(client: Client, incident: str, told: int) -> Json:
+    """Tell each event after the first `told` until the incident is over, or a person is owed again."""
     from alertengine.cli.story import Story
 
-    console, seen = talk_console(), 0
+    console = talk_console()
     while True:
         trail = await _trail(client, incident)
         events = read_events(trail)
-        if len(events) > seen:
-            console.print(Story(events[seen:], before=events[seen - 1] if seen else None))
-            seen = len(events)
-        if _settled(events, trail["stage"]):
+        if len(events) > told:
+            console.print(Story(events[told:], before=events[told - 1]))
+            told = len(events)
+        if trail["stage"] not in ("AUTHORIZED", "RECOVERING", "VERIFYING"):
             return trail
         await asyncio.sleep(LOOK_AGAIN_S)
         await client.tick(trail["tenant_id"], events[0].data["service_id"])
-
-
-def _settled(events: list[Event], stage: str) -> bool:
-    return stage not in ("AUTHORIZED", "RECOVERING", "VERIFYING")

@@ -78,17 +78,17 @@ def _row(event: Event, before: Event | None) -> tuple[Text, Text, Text, Text, Te
     verb, detail = words(event.type, event.data)
     told = Text.assemble((verb, style or "bold"), " ", (_lines(detail), style if style in WHOLE else ""))
     return (
-        Text("▶" if human else "", style),
+        Text("▶", style) if human else Text(),
         _clock(event.at),
         Text(visible(event.actor.name), _HUMAN if human else "dim"),
         told,
-        Text(_passed(event, before), "dim"),
+        _passed(event, before),
     )
 
 
-def _passed(event: Event, before: Event | None) -> str:
+def _passed(event: Event, before: Event | None) -> Text:
     seconds = (event.at - before.at).total_seconds() if before else 0.0
-    return f"+{span(seconds)}" if seconds >= NOTABLE_S else ""
+    return Text(f"+{span(seconds)}", "dim") if seconds >= NOTABLE_S else Text()
 
 
 def _lines(detail: str) -> str:
