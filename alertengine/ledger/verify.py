@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from alertengine.ledger.lookups import LOOKUPS
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
 from alertengine.ledger.walk import MILESTONE, MILESTONE_EVERY, SYSTEM_TREE, Bad, Walk, walk
 
@@ -108,7 +109,7 @@ def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report
 
 def _check_pages(db: sqlite3.Connection, path: Path) -> Report:
     found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
-    faults = _schema_faults(db) if found == ["ok"] else found
+    faults = _schema_faults(db) or _lookup_faults(db) if found == ["ok"] else found
     return Report((), tuple(Problem(None, None, f"{path} is damaged: {fault}") for fault in faults))
 
 
@@ -123,6 +124,11 @@ def _schema_faults(db: sqlite3.Connection) -> list[str]:
     return [
         f"{name} is missing or changed" for name in sorted(expected) if stored.get(name) != expected[name]
     ] + [f"{name} does not belong here" for name in sorted(stored.keys() - expected.keys())]
+
+
+def _lookup_faults(db: sqlite3.Connection) -> list[str]:
+    """Rows kept for look-ups that do not follow from the events, and events without their rows."""
+    return [f"{what} ({name})" for what, sql in LOOKUPS.items() for (name,) in db.execute(sql).fetchmany(3)]
 
 
 def tree_of(checkpoint: Checkpoint) -> str:

@@ -309,3 +309,31 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
 def test_the_schema_itself_refuses(filled: File, statement: str) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="ledger:"):
         filled.db.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("DELETE FROM incident WHERE id = 'inc_a'", "has events and is not listed (inc_a)"),
+        ("UPDATE incident SET id = 'inc_x' WHERE id = 'inc_a'", "listed that has no events (inc_x)"),
+        (
+            "UPDATE incident SET closed_at = 'now' WHERE id = 'inc_b'",
+            "closed or open against its events (inc_b)",
+        ),
+        ("INSERT INTO execution VALUES ('t_1', 'inc_a', 1, 'e_1')", "listed that nobody authorized (e_1)"),
+    ],
+)
+def test_rows_kept_for_look_ups_must_follow_from_the_events(
+    filled: File, statement: str, reason: str
+) -> None:
+    filled.db.execute(statement)
+    problem = verify_file(filled.path, KEYS).problems[0]
+    assert reason in str(problem)
+
+
+def test_a_run_that_was_authorized_must_be_listed(filled: File) -> None:
+    data = {"round": 1, "execution_id": "e_1", "action": {"name": "restart"}}
+    filled.event("t_1", "inc_a", EventType.RECOVERY_AUTHORIZED, **data)
+    assert "an authorized run is not listed (inc_a)" in str(verify_file(filled.path, KEYS).problems[0])
+    filled.db.execute("INSERT INTO execution VALUES ('t_1', 'inc_a', 1, 'e_1')")
+    assert verify_file(filled.path, KEYS).verified

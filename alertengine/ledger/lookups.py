@@ -1,0 +1,34 @@
+"""What the tables beside the ledger must agree with it about: each query finds rows that do not."""
+
+from __future__ import annotations
+
+LOOKUPS = {
+    "an incident is listed that has no events": """
+        SELECT id FROM incident WHERE NOT EXISTS
+            (SELECT 1 FROM event WHERE tree = tenant AND event.incident = incident.id)
+    """,
+    "an incident has events and is not listed": """
+        SELECT DISTINCT incident FROM event WHERE tree <> '_system' AND event.incident <> '_ledger' AND NOT EXISTS
+            (SELECT 1 FROM incident WHERE tenant = tree AND id = event.incident)
+    """,
+    "an incident is listed as closed or open against its events": """
+        SELECT id FROM incident WHERE (closed_at IS NOT NULL) <> EXISTS
+            (SELECT 1 FROM event WHERE tree = tenant AND event.incident = id AND type = 'incident_resolved')
+    """,
+    "a run is listed that nobody authorized": """
+        SELECT id FROM (
+            SELECT tenant, incident, round, id FROM execution
+            EXCEPT
+            SELECT tree, incident, json_extract(CAST(body AS TEXT), '$.data.round'),
+                json_extract(CAST(body AS TEXT), '$.data.execution_id')
+            FROM event WHERE type = 'recovery_authorized')
+    """,
+    "an authorized run is not listed": """
+        SELECT incident FROM (
+            SELECT tree, incident, json_extract(CAST(body AS TEXT), '$.data.round'),
+                json_extract(CAST(body AS TEXT), '$.data.execution_id')
+            FROM event WHERE type = 'recovery_authorized'
+            EXCEPT
+            SELECT tenant, incident, round, id FROM execution)
+    """,
+}
