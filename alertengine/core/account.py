@@ -14,7 +14,14 @@ from alertengine.core.events import Event, EventType
 def tell(event: Event) -> str:
     """One event as a sentence without its time."""
     words = _WORDS.get(event.type)
-    return words(event.actor.name, event.data) if words else str(event.type).replace("_", " ").capitalize()
+    try:
+        return words(event.actor.name, event.data) if words else _plainly(event)
+    except (KeyError, TypeError, AttributeError):
+        return _plainly(event)  # an older daemon wrote it with other fields; the rest must still be read
+
+
+def _plainly(event: Event) -> str:
+    return str(event.type).replace("_", " ").capitalize()
 
 
 def span(seconds: float) -> str:
@@ -145,4 +152,8 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     EventType.INCIDENT_RESOLVED: _resolved,
     EventType.INCIDENT_EXPIRED: _said("Time to decide is over: {reason}"),
     EventType.LINK_REISSUED: _said("A fresh link was sent to {who}"),
+    "alert_delivered": _said("{kind} reached the phone of {contact}"),
+    "alert_read": _said("{kind} was read by {contact}"),
+    "incident_acknowledged": _said("{who} is on it"),
+    "incident_silenced": _said("Silenced by {who}"),
 }
