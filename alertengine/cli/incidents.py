@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from alertengine.core.events import Event
+    from alertengine.core.events import Event, EventType, SystemEventType
 
 IncidentId = Annotated[str, typer.Argument(metavar="ID", help="The incident, e.g. inc_4f1c…")]
 
@@ -93,7 +93,7 @@ def audit(
 
 def read_events(trail: dict[str, Any]) -> list[Event]:
     """The events of a trail as the API tells it."""
-    from alertengine.core.events import Event, event_type
+    from alertengine.core.events import Event
     from alertengine.core.model import Actor, parse_time
 
     return [
@@ -103,12 +103,22 @@ def read_events(trail: dict[str, Any]) -> list[Event]:
                 "tenant_id": trail["tenant_id"],
                 "incident_id": trail["incident_id"],
                 "at": parse_time(raw["at"]),
-                "type": event_type(raw["type"]),
+                "type": _type(raw["type"]),
                 "actor": Actor(**raw["actor"]),
             }
         )
         for raw in trail["events"]
     ]
+
+
+def _type(name: str) -> EventType | SystemEventType:
+    """The bare name of one that only a newer daemon knows."""
+    from alertengine.core.events import event_type
+
+    try:
+        return event_type(name)
+    except ValueError:
+        return cast("EventType", name)
 
 
 def segment(identifier: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _SECRETS = (
     (re.compile(r"\beyJ[\w-]+(?:\.[\w=-]*)*"), "[token]"),
@@ -13,6 +15,19 @@ _SECRETS = (
     (re.compile(r"\b(whsec_|aek_live_)[\w+/=-]+"), r"\1[hidden]"),
 )
 _QUIET = ("uvicorn", "uvicorn.error", "httpx2", "httpcore2", "apscheduler", "asyncio", "aiosqlite")
+
+
+@contextmanager
+def plain_lines() -> Iterator[None]:
+    """For a command that runs the engine itself: warnings in the same form, as long as it does."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainLines(with_traceback=False))
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def set_up(*, verbose: bool, debug: bool) -> None:

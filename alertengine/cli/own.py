@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import httpx2
 
 from alertengine.app import keys, open_engine
+from alertengine.cli.logs import plain_lines
 from alertengine.cli.output import say
 from alertengine.config import Settings
 from alertengine.datadir import DataDir
@@ -65,7 +66,7 @@ class Own:
 @asynccontextmanager
 async def open_own(settings: Settings) -> AsyncIterator[Own]:
     # The console channel writes to stdout, where a daemon has nothing else to say; a command's answer has.
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), plain_lines():
         async with open_engine(settings) as engine:
             admin_key = keys(settings, DataDir(settings.data_dir)).admin_key
             app = create_app(engine, admin_key, on_socket=True)

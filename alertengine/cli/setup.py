@@ -67,6 +67,8 @@ def check(
             raise
         show_json({"ok": False, "problems": list(error.problems)})
         raise typer.Exit(WRONG_USE) from None
+    if settings.path and settings.path.stat().st_mode & 0o077:
+        say(f"{settings.path} can be read by others; if it holds secrets: chmod 600 {settings.path}")
     rows = in_force(settings, os.environ, here.overrides({}))
     path = str(settings.path.absolute()) if settings.path else None
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -113,3 +114,16 @@ async def test_what_runs_is_waited_for(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert await here._finish() is True
     assert ended == [1]
     assert "waiting for its end" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_inside_is_told_in_plain_lines(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(engine: Any) -> None:
+        logging.getLogger("alertengine.x").warning("it broke: token=%s", "canary\x1b[2J")
+        raise ValueError("canary")
+
+    monkeypatch.setattr("alertengine.web.health.status", broken)
+    said = cli("status", code=1).stderr
+
+    assert "it broke: token=[hidden]" in said
+    assert "\x1b" not in said
+    assert "its log says more" in said

@@ -10,19 +10,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+
+from alertengine.testing import critical_report, healthy_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli-daemon")]
 
 ALERTENGINE = [sys.executable, "-c", "from alertengine.cli.main import main; main()"]
 CONFIGURATION = """
-[actions.greet]
+[poll]
+interval_s = 0.2
+[actions.heal]
 kind = "command"
-argv = ["/bin/echo", "hello from the recovery"]
-preview_argv = ["/bin/echo", "would say hello"]
+argv = ["/bin/rm", "{folder}/broken"]
+preview_argv = ["/bin/echo", "would remove the fault"]
 """
 
 
@@ -80,7 +86,7 @@ def alertengine(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def started(folder: Path) -> Iterator[Daemon]:
     """A daemon that has announced itself; killed at the end if it still runs."""
-    (folder / "alertengine.toml").write_text(CONFIGURATION)
+    (folder / "alertengine.toml").write_text(CONFIGURATION.format(folder=folder))
     command = [*ALERTENGINE, "--data-dir", "data", "serve", "--port", "0"]
     with subprocess.Popen(
         command,
@@ -174,3 +180,48 @@ def test_a_stopped_daemon_is_75_and_a_killed_one_no_obstacle(tmp_path: Path) -> 
         assert f"process {daemon.process.pid}" in daemon.run("incidents", code=75).stderr
     assert (daemon.data / "daemon.sock").exists()
     assert daemon.json("incidents") == {"incidents": []}
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[str]:
+    """A service that is critical while the file `broken` is there; answers its health URL."""
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            report = critical_report() if (folder / "broken").exists() else healthy_report()
+            body = json.dumps(report).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Health) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/health/alerts"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_real_fault_is_watched_and_healed_also_after_the_daemon_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    with service(tmp_path) as url, started(tmp_path) as daemon:
+        watch = [*ALERTENGINE, "--data-dir", "data", "status", "--watch"]
+        with subprocess.Popen(
+            watch, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+        ) as watching:
+            assert watching.stdout is not None
+            daemon.run("onboard", "--service", "payments", "--health-url", url)
+            seen = next(line for line in watching.stdout if "ALERTED" in line)
+            watching.send_signal(signal.SIGINT)
+        incident = seen.split()[0]
+        daemon.end()
+        healed = daemon.run("approve", incident, "--yes", "--wait")
+
+    assert watching.returncode == 0
+    assert "would remove the fault" in healed.stderr
+    assert "verified health" in healed.stderr
+    assert healed.stdout.split()[1:] == ["succeeded", "RESOLVED"]

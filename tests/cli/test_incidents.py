@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rich.console import Console
+
+from alertengine.cli.incidents import read_events
+from alertengine.cli.story import render
 
 
 def test_nothing_happened_yet(cli: Any) -> None:
@@ -72,6 +76,23 @@ def test_an_unknown_incident_is_1(cli: Any, command: str, incident: str) -> None
 @pytest.mark.parametrize("arguments", [["--yes"], ["--yes", "--json"]])
 def test_approving_an_unknown_incident_is_1(cli: Any, arguments: list[str]) -> None:
     assert "no such incident" in cli("approve", "inc_nothing", *arguments, code=1).stderr
+
+
+def test_an_event_that_only_a_newer_daemon_knows_is_still_told() -> None:
+    raw = {
+        "seq": 1,
+        "at": "2026-01-02T03:04:05.000000Z",
+        "type": "incident_moved",
+        "actor": {"kind": "system", "id": "x", "name": "AlertEngine"},
+        "data": {},
+        "hash": "",
+        "prev_hash": "",
+    }
+    events = read_events({"tenant_id": "ten_1", "incident_id": "inc_1", "events": [raw]})
+    console = Console(width=80)
+    with console.capture() as drawn:
+        console.print(render(events))
+    assert "incident moved" in drawn.get()
 
 
 def test_lines_fit_80_columns_and_end_without_spaces(cli: Any) -> None:

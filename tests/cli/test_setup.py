@@ -169,6 +169,13 @@ def test_nothing_starts_on_a_configuration_with_problems(cli: Any, tmp_path: Pat
     assert not cli.data.exists()
 
 
+def test_a_file_that_others_can_read_is_pointed_out(cli: Any, tmp_path: Path) -> None:
+    cli("init")
+    assert "chmod" not in cli("check").stderr
+    (tmp_path / "alertengine.toml").chmod(0o644)
+    assert "chmod 600" in cli("check").stderr
+
+
 def test_a_missing_file_is_named(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "ALERTENGINE_CONFIG", "/nowhere.toml")
     assert "/nowhere.toml" in cli("check", code=2).stderr
