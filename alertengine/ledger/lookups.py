@@ -11,9 +11,17 @@ LOOKUPS = {
         SELECT DISTINCT incident FROM event WHERE tree <> '_system' AND event.incident <> '_ledger' AND NOT EXISTS
             (SELECT 1 FROM incident WHERE tenant = tree AND id = event.incident)
     """,
-    "an incident is listed as closed or open against its events": """
-        SELECT id FROM incident WHERE (closed_at IS NOT NULL) <> EXISTS
-            (SELECT 1 FROM event WHERE tree = tenant AND event.incident = id AND type = 'incident_resolved')
+    "an incident is listed as closed against its events": """
+        SELECT id FROM (
+            SELECT tenant, id FROM incident WHERE closed_at IS NOT NULL
+            EXCEPT
+            SELECT tree, incident FROM event WHERE type = 'incident_resolved')
+    """,
+    "an incident is listed as open against its events": """
+        SELECT incident FROM (
+            SELECT tree, incident FROM event WHERE type = 'incident_resolved'
+            EXCEPT
+            SELECT tenant, id FROM incident WHERE closed_at IS NOT NULL)
     """,
     "a run is listed that nobody authorized": """
         SELECT id FROM (
