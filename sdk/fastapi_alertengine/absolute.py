@@ -54,7 +54,7 @@ class Watch:
             if limits.p95_warning_ms is not None or limits.p95_critical_ms is not None:
                 p95 = 1000 * quantiles(window.total, (0.95,))[0]
                 yield "latency_spike", route, p95, limits.p95_warning_ms, limits.p95_critical_ms
-            share = window.errors() / window.n
+            share = window.failed / window.n
             yield "error_anomaly", route, share, limits.error_rate_warning, limits.error_rate_critical
 
     def _watched(self, cells: Cells, total: Window) -> Iterator[tuple[str | None, Window, Limits]]:

@@ -8,6 +8,7 @@ from .absolute import Breach
 from .buckets import quantiles, value
 from .cells import Cell
 from .finding import Finding
+from .health import NEAR
 from .window import SLICE_S
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ def told(monitor: Monitor, now: float) -> list[dict[str, Any]]:
     """The report's `alerts`: open alarms first, then absolute limits, then what is suspected."""
     opened = monitor.judge.open()
     known = {(one.type, one.route) for one in opened}
-    suspected = [one for one in monitor.judge.suspected(now) if (one.type, one.route) not in known]
+    near = monitor.judge.suspected(now) if monitor.health.nearness >= NEAR else []
+    suspected = [one for one in near if (one.type, one.route) not in known]
     return [
         *(_finding(monitor, now, one, "critical") for one in _distinct(opened)),
         *(_breach(monitor, one) for one in monitor.watch.breaches.values()),

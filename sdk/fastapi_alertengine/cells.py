@@ -61,7 +61,7 @@ class Cell:
         self.bounds: Limits | None = None
         self.terms: dict[Share, Terms] = {ERRORS: UNKNOWN_ERRORS}
         self.weighed = -1e9  # when terms were last drawn up
-        self.queue: deque[Flight] = deque()
+        self.queue: deque[Flight] | None = None  # in flight, where there is no scope to tell them apart
 
     def take(self) -> tuple[array[int], dict[int, int]]:
         """Hand over what came in and begin anew."""

@@ -44,15 +44,14 @@ class Health:
 
     def __init__(self) -> None:
         self.components = {"latency": 100.0, "errors": 100.0, "anomaly": 100.0}
+        self.nearness = 0.0  # 0-1: how near to an alarm the strongest evidence is
         self._scores: deque[float] = deque(maxlen=TREND_S)
 
     def step(self, judge: Judge, breaches: list[Breach]) -> None:
         """Once a second."""
-        parts = {
-            "latency": suspected(judge.nearness("latency_spike")),
-            "errors": suspected(judge.nearness("error_anomaly")),
-            "anomaly": suspected(judge.flow.nearness),
-        }
+        near = judge.nearness("latency_spike"), judge.nearness("error_anomaly"), judge.flow.nearness
+        self.nearness = max(near)
+        parts = dict(zip(self.components, map(suspected, near), strict=True))
         worse = [(COMPONENT[one.type], alarmed(one.share)) for one in judge.open()]
         worse += [(COMPONENT[one.type], breached(one)) for one in breaches]
         for name, value in worse:

@@ -72,6 +72,8 @@ class Monitor:
         now = self._tick()
         cell = self.cells.get(route, method)
         flight = Flight(now, cell)
+        if cell.queue is None:
+            cell.queue = deque()
         cell.queue.append(flight)
         self.live[id(flight)] = flight
 

@@ -52,14 +52,13 @@ def _metrics(monitor: Monitor, now: float) -> dict[str, Any]:
     window = monitor.intake.total
     p50, p95, p99 = buckets.quantiles(window.total, (0.5, 0.95, 0.99))
     covered = max(1.0, min(WINDOW_S, now - monitor.started))
-    judge = monitor.judge
     return {
         "overall_p50_ms": _ms(p50),
         "overall_p95_ms": _ms(p95),
         "overall_p99_ms": _ms(p99),
-        "error_rate": _share(window.errors(), window.n),
-        "client_error_rate": _share(window.client_errors(), window.n),
-        "anomaly_score": round(max(judge.nearness("latency_spike"), judge.nearness("error_anomaly")), 3),
+        "error_rate": _share(window.failed, window.n),
+        "client_error_rate": _share(window.refused, window.n),
+        "anomaly_score": round(monitor.health.nearness, 3),
         "sample_size": window.n,
         "window_s": WINDOW_S,
         "requests_per_s": round(window.n / covered, 3),
@@ -72,7 +71,7 @@ def _routes(monitor: Monitor) -> list[dict[str, Any]]:
     alarmed = {found.route for found in monitor.judge.open()}
 
     def weight(cell: Cell) -> tuple[bool, int, int]:
-        return cell.label in alarmed, cell.window.errors(), cell.window.n
+        return cell.label in alarmed, cell.window.failed, cell.window.n
 
     busy = [cell for cell in monitor.cells if cell.window.n]
     return [_route(cell.label, cell.window) for cell in heapq.nlargest(ROUTES, busy, key=weight)]
@@ -84,8 +83,8 @@ def _route(label: str, window: Window) -> dict[str, Any]:
         "route": label,
         "sample_size": window.n,
         "p95_ms": _ms(p95),
-        "error_rate": _share(window.errors(), window.n),
-        "client_error_rate": _share(window.client_errors(), window.n),
+        "error_rate": _share(window.failed, window.n),
+        "client_error_rate": _share(window.refused, window.n),
     }
 
 

@@ -47,7 +47,7 @@ class Trial:
         """Whether successes are missing since the refusals began. Refusals beside the usual
         successes are somebody's mistake or an attack, not a fault of the service."""
         expected = self._pace * (now - self.bank.began)
-        return 0.6 * expected - self._fine * log(4) >= MISSED
+        return 0.75 * expected - self._fine * log(4) >= MISSED
 
     def finding(self, now: float) -> Finding:
         level = self.share.levels(self.usual)[self.bank.strongest]

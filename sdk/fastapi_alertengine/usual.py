@@ -29,7 +29,7 @@ class Memory:
 
     def __init__(self, half_life_s: float) -> None:
         self.half_life_s = half_life_s
-        self.counts = array("d", bytes(8 * COUNT))
+        self.counts = array("f", bytes(4 * COUNT))
         self.weight = self.errors = self.refused = 0.0
 
     def learn(self, counts: Iterable[tuple[int, int]], errors: int, refused: int) -> None:
@@ -44,7 +44,7 @@ class Memory:
         self.weight *= keep
         self.errors *= keep
         self.refused *= keep
-        self.counts = array("d", [count * keep for count in self.counts])
+        self.counts = array("f", [count * keep for count in self.counts])
 
     def quantile(self, q: float, sure: float = 0.0) -> float:
         """Seconds, the upper edge of a bucket; `sure` standard errors on the safe side. 0 if unknown."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 
 from . import buckets
@@ -34,26 +34,42 @@ class Slice:
 class Window:
     """A rolling minute. `n` requests, `codes` other than 200, `total` dense bucket counts."""
 
-    __slots__ = ("_closed", "_codes", "_counts", "codes", "n", "total")
+    __slots__ = ("_closed", "_codes", "_counts", "codes", "failed", "n", "refused", "total")
 
     def __init__(self) -> None:
-        self.total = buckets.empty()
+        self.total = array("H", bytes(2 * buckets.COUNT))
         self.codes: dict[int, int] = {}
-        self.n = 0
-        self._closed: deque[Slice] = deque()
+        self.n = self.failed = self.refused = 0
+        self._closed: list[Slice] = []
         self._counts: Counter[int] = Counter()
         self._codes: dict[int, int] = {}
 
     def add(self, counts: Mapping[int, int], codes: Mapping[int, int]) -> None:
         """Take counts by bucket and by status code into the open slice."""
-        total, mine = self.total, self._counts
+        mine = self._counts
         for bucket, count in counts.items():
-            total[bucket] += count
             mine[bucket] += count
             self.n += count
+        self._sum(counts)
+        self._tell(codes, 1)
         for known in (self._codes, self.codes):
             for code, count in codes.items():
                 known[code] = known.get(code, 0) + count
+
+    def _sum(self, counts: Mapping[int, int]) -> None:
+        """Two bytes a bucket suffice for all but the busiest routes."""
+        if self.n > 0xFFFF and self.total.typecode == "H":
+            self.total = array("I", self.total)
+        total = self.total
+        for bucket, count in counts.items():
+            total[bucket] += count
+
+    def _tell(self, codes: Mapping[int, int], sign: int) -> None:
+        for code, count in codes.items():
+            if code >= 500:
+                self.failed += sign * count
+            elif code >= 400:
+                self.refused += sign * count
 
     def roll(self, number: int) -> list[Slice]:
         """Begin slice `number`; returns the slices that left the window."""
@@ -62,13 +78,14 @@ class Window:
             self._counts, self._codes = Counter(), {}
         gone = []
         while self._closed and self._closed[0].number <= number - SLICES:
-            gone.append(self._expire(self._closed.popleft()))
+            gone.append(self._expire(self._closed.pop(0)))
         return gone
 
     def _expire(self, old: Slice) -> Slice:
         for bucket, count in old.counts():
             self.total[bucket] -= count
             self.n -= count
+        self._tell(old.codes, -1)
         for code, count in old.codes.items():
             left = self.codes[code] - count
             if left:
@@ -76,13 +93,6 @@ class Window:
             else:
                 del self.codes[code]
         return old
-
-    def errors(self) -> int:
-        """Requests answered with 5xx, or whose exception escaped."""
-        return sum(count for code, count in self.codes.items() if code >= 500)
-
-    def client_errors(self) -> int:
-        return sum(count for code, count in self.codes.items() if 400 <= code < 500)
 
     def statuses(self) -> dict[str, int]:
         """Counts by status code, 200 included."""

@@ -33,7 +33,7 @@ def test_window_holds_the_last_slices_and_no_others(told):
 def test_errors_client_errors_and_statuses():
     window = Window()
     window.add({3: 10}, {500: 2, 503: 1, 404: 4})
-    assert (window.errors(), window.client_errors()) == (3, 4)
+    assert (window.failed, window.refused) == (3, 4)
     assert window.statuses() == {"200": 3, "404": 4, "500": 2, "503": 1}
 
 
