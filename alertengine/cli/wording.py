@@ -8,6 +8,9 @@ from typing import Any
 from alertengine.core.diagnosis.model import CAUSES
 from alertengine.core.events import EventType
 
+SHOWN_EVIDENCE = 3
+"""The strongest; `--json` has them all."""
+
 Data = Mapping[str, Any]
 Wording = tuple[str, Callable[[Data], str]]
 
@@ -33,7 +36,10 @@ def _noticed(data: Data) -> str:
 def _diagnosed(data: Data) -> str:
     cause = CAUSES.get(data.get("cause", ""), data.get("cause", "unknown"))
     lines = [f"{cause} ({100 * data.get('confidence', 0):.0f} % sure, {data.get('source', 'rules')})"]
-    lines += [f"· {item.get('text', '')}" for item in data.get("evidence", ())]
+    evidence = data.get("evidence", ())
+    lines += [f"· {item.get('text', '')}" for item in evidence[:SHOWN_EVIDENCE]]
+    if len(evidence) > SHOWN_EVIDENCE:
+        lines.append(f"· and {len(evidence) - SHOWN_EVIDENCE} more")
     action = data.get("action")
     lines.append(f"proposes {_action(action)}" if action else "has no recovery to propose")
     return "\n".join(lines)
@@ -116,8 +122,12 @@ WORDINGS: Mapping[str, Wording] = {
     EventType.DIAGNOSIS_COMPLETED: ("diagnosed", _diagnosed),
     EventType.ALERT_QUEUED: ("queued", _queued),
     EventType.ALERT_ACCEPTED: ("sent", _sent),
+    "alert_delivered": ("delivered", _sent),
+    "alert_read": ("saw it read:", _sent),
     EventType.ALERT_FAILED: ("could not send", _unsent),
     EventType.ALERT_DEAD: ("gave up sending", _unsent),
+    "incident_acknowledged": ("took it on", _how),
+    "incident_silenced": ("kept quiet:", _reason),
     EventType.INCIDENT_ESCALATED: ("told everybody again", _reason),
     EventType.RECOVERY_PREVIEWED: ("looked at the proposal", _previewed),
     EventType.RECOVERY_APPROVED: ("approved", _approved),

@@ -36,3 +36,14 @@ def test_what_a_person_did_is_told_with_the_way() -> None:
 def test_the_last_lines_of_an_output_are_told() -> None:
     _, detail = words(EventType.RECOVERY_FAILED, {"detail": "exit 1", "output": "a\nb\n\nc\nd"})
     assert detail == "exit 1\n│ b\n│ c\n│ d"
+
+
+def test_of_much_evidence_the_strongest_is_told() -> None:
+    _, detail = words(EventType.DIAGNOSIS_COMPLETED, {"evidence": [{"text": f"fact {n}"} for n in range(5)]})
+    assert detail.split("\n")[1:] == [
+        "· fact 0",
+        "· fact 1",
+        "· fact 2",
+        "· and 2 more",
+        "has no recovery to propose",
+    ]
