@@ -58,6 +58,8 @@ class Letter:
     valid_until: datetime | None = None
     anchor: str | None = None
     """The ledger's size and root when the message left: what was recorded by then stands."""
+    checkpoint: str | None = None
+    """The same, signed, for receivers that are programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +197,8 @@ def _unknown(incident: Incident) -> tuple[str, tuple[str, ...]]:
 
 
 def _healed(incident: Incident) -> tuple[str, tuple[str, ...]]:
-    return f"Healed by itself: {incident.service} is healthy again, nothing was run.", (
+    run = "nothing was run" if incident.execution is None else "nothing more was run"
+    return f"Healed by itself: {incident.service} is healthy again, {run}.", (
         f"The link is closed. {_total(incident)}",
     )
 
@@ -272,6 +275,7 @@ def _facts(incident: Incident, letter: Letter) -> dict[str, Any]:
         "action": incident.action.name if incident.action else None,
         "valid_until": rfc3339(letter.valid_until) if letter.valid_until else None,
         "log_anchor": letter.anchor,
+        "log_checkpoint": letter.checkpoint,
     }
 
 

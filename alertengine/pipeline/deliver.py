@@ -21,7 +21,7 @@ from alertengine.pipeline.receipts import note
 from alertengine.ports import Channel, Receipt
 from alertengine.store import directory, incidents, links, outbox, receipts
 from alertengine.store.base import Transaction
-from alertengine.store.checkpoints import anchor
+from alertengine.store.checkpoints import checkpoint, short
 from alertengine.store.outbox import Delivery
 
 log = logging.getLogger(__name__)
@@ -131,13 +131,15 @@ async def _compose(
     engine: Engine, delivery: Delivery, contact: Contact, incident: Incident, claims: Claims | None
 ) -> Message:
     url = f"{engine.base_url}/action/recover?token={engine.tokens.sign(claims)}" if claims else None
+    head = await engine.store.fetch(checkpoint(incident.tenant_id))
     letter = Letter(
         recipient=contact.name,
         now=engine.now(),
         queued_at=delivery.queued_at,
         url=url,
         valid_until=claims.expires_at if claims else None,
-        anchor=await engine.store.fetch(anchor(incident.tenant_id)),
+        anchor=short(head) if head else None,
+        checkpoint=head.decode() if head else None,
     )
     return compose(delivery.kind, incident, letter)
 

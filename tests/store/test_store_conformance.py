@@ -16,10 +16,10 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Actor
 from alertengine.errors import NotFound, SlotTaken, Stale, StoreDamaged
 from alertengine.ledger import bundle
-from alertengine.ledger.note import CheckpointSigner
+from alertengine.ledger.note import CheckpointSigner, open_checkpoint
 from alertengine.store import incidents, links
 from alertengine.store.base import Store, Transaction
-from alertengine.store.checkpoints import anchor
+from alertengine.store.checkpoints import checkpoint, short
 
 AT = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
 SIGNER = CheckpointSigner(Ed25519PrivateKey.from_private_bytes(b"1" * 32), "alerts.example.com")
@@ -193,12 +193,13 @@ async def test_an_event_that_is_not_json_or_too_long_is_refused_whole(store: Sto
 
 async def test_a_bundle_and_an_anchor_prove_what_was_written(store: Store) -> None:
     await append(store, "inc_a", detected(), accepted())
-    before = await store.fetch(anchor("t_1"))
+    before = await store.fetch(checkpoint("t_1"))
     await append(store, "inc_a", accepted(), expected=2)
     evidence = bundle.check(await store.bundle("t_1", "inc_a"), [SIGNER.vkey])
     assert [event["seq"] for event in evidence.events] == [1, 2, 3]
     assert before is not None
-    assert before.split(" ")[0] == "2"
+    assert short(before).split(" ")[0] == "2"
+    assert open_checkpoint(before, [SIGNER.vkey]).size == 2
 
 
 async def test_a_sealed_store_takes_nothing_and_tells(store: Store) -> None:
