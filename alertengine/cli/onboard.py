@@ -129,7 +129,8 @@ def _tell(made: Json, here: Place, as_json: bool) -> None:
         show(styled(f"api_key    {made['api_key']}"))
     say("The API key is shown this once: keep it.")
     if made["contacts_pending"]:
-        say(f"Next: {made['next_step']}")
+        people = ", ".join(made["contacts_pending"])
+        say(f"Next, with the code that was sent to {people}: {here.command('verify NAME CODE')}")
         return
     if not running:
         say(f"Next: {here.command('serve')}")
