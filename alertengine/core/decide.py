@@ -55,7 +55,7 @@ Rule = Callable[[Incident, Watch, Policy, datetime, str], Step | None]
 def _healed(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
     if incident.stage not in WAITING or incident.is_test or not watch.healthy_since(incident.opened_at):
         return None
-    return Step(do=Do.HEAL, reason="two healthy reports in a row, and nothing was run")
+    return Step(do=Do.HEAL, reason="two healthy reports in a row, and nothing runs")
 
 
 def _diagnose(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:

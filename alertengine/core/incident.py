@@ -116,13 +116,13 @@ def _detected(event: Event) -> Incident:
 
 
 def _diagnosed(state: Incident, event: Event) -> Incident:
-    action = event.data.get("action")
-    return replace(
-        state,
-        stage=Stage.DIAGNOSED if state.stage is Stage.DETECTED else state.stage,
-        diagnosis=event.data,
-        action=ActionSpec.from_json(action) if action else None,
-    )
+    raw = event.data.get("action")
+    action = ActionSpec.from_json(raw) if raw else None
+    if state.stage is Stage.DETECTED:
+        return replace(state, stage=Stage.DIAGNOSED, diagnosis=event.data, action=action)
+    # Another action is another decision: links and approvals were given for what was shown.
+    asked_anew = state if action == state.action else _next_round(state)
+    return replace(asked_anew, diagnosis=event.data, action=action)
 
 
 def _queued(state: Incident, event: Event) -> Incident:

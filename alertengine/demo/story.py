@@ -25,6 +25,7 @@ WARM_UP_S = 8.0
 NOTICED_WITHIN_S = 30.0
 DECIDED_WITHIN_S = 290.0
 RESOLVED_WITHIN_S = 40.0
+LINGER_S = 4.0
 
 
 class Teller(Protocol):
@@ -90,11 +91,11 @@ async def _scenes(on: DemoStage, tell: Teller, report: Report, approve: bool) ->
     tell.step("authorized; the recovery runs inside the app")
     closed = _seen(on, report, EventType.INCIDENT_RESOLVED)
     await _within(RESOLVED_WITHIN_S, closed, "it was not resolved in time")
-    await _finish(on, tell, report, broke_at, critical_at)
+    await _finish(on, tell, report, broke_at, critical_at, lingers=not approve)
 
 
 async def _finish(
-    on: DemoStage, tell: Teller, report: Report, broke_at: datetime, critical_at: datetime
+    on: DemoStage, tell: Teller, report: Report, broke_at: datetime, critical_at: datetime, lingers: bool
 ) -> None:
     events = await _events(on, report)
     verified = fold(events).stage is Stage.RESOLVED and any(
@@ -108,6 +109,9 @@ async def _finish(
             tell.message(message)
     tell.trail(events)
     report.ledger = await asyncio.to_thread(_verified_ledger, on)
+    if lingers:
+        # The page that was opened follows the recovery: let it show the end.
+        await asyncio.sleep(LINGER_S)
 
 
 def _verified_ledger(on: DemoStage) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.message import MessageKind
 from alertengine.errors import Stale
-from alertengine.pipeline.diagnose import diagnose
+from alertengine.pipeline.diagnose import diagnose, propose_anew
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
 from alertengine.pipeline.notify import record
@@ -29,10 +29,11 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
             return
         watch = engine.watch(incident.service_id)
         step = next_step(incident, watch, engine.policy, engine.now(), engine.boot)
-        if step is None:
-            return
         try:
-            await _STEPS[step.do](engine, incident, step)
+            if step is not None:
+                await _STEPS[step.do](engine, incident, step)
+            elif not await propose_anew(engine, incident):
+                return
         except Stale:
             continue  # somebody else was faster; look again
 

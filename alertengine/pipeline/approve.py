@@ -227,7 +227,7 @@ async def reissue(engine: Engine, token: str, how: How) -> Incident:
     def work(tx: Transaction) -> Incident:
         incident, contact = _known(tx, claims)
         now = tx.now(engine.now())
-        if now < claims.expires_at:
+        if now < claims.expires_at and incident.stage is not Stage.EXPIRED:
             raise NotAwaitingApproval("This link is still valid; use it.")
         if incident.stage not in DECIDABLE | {Stage.EXPIRED} or incident.action is None:
             raise NotAwaitingApproval(approval.standing(incident), stage=str(incident.stage))

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from alertengine.core.diagnosis.model import Finding
 from alertengine.core.events import EventType, NewEvent
-from alertengine.core.incident import Incident
+from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Snapshot
-from alertengine.pipeline.catalogue import TEST_ACTION, recommend
+from alertengine.pipeline.catalogue import TEST_ACTION, recommend, today
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import record
 from alertengine.store import directory
@@ -49,6 +49,19 @@ async def diagnose(engine: Engine, incident: Incident) -> None:
         action = recommend(engine.recoveries(service), finding) if service else None
     data = {**finding_json(finding), "source": engine.diagnoser.name, **_proposal(action)}
     await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
+
+
+async def propose_anew(engine: Engine, incident: Incident) -> bool:
+    """Propose the action as it is configured now, where it is not what people were shown. True if so."""
+    if incident.stage not in DECIDABLE or incident.diagnosis is None or incident.action is None:
+        return False
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    current = today(engine, incident, service)
+    if current == incident.action:
+        return False
+    data = {**incident.diagnosis, **_proposal(current)}
+    await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
+    return True
 
 
 async def find_cause(engine: Engine, service: Service | None) -> Finding:

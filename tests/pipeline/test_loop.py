@@ -25,6 +25,7 @@ from alertengine.errors import (
     TokenUsed,
 )
 from alertengine.pipeline import approve
+from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.diagnose import find_cause
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Outcome
@@ -275,14 +276,34 @@ async def test_a_decision_by_the_operator_leaves_the_links_without_effect(world:
     assert len(world.action.runs) == 1
 
 
-async def test_a_changed_action_is_refused(world: World) -> None:
-    await world.fail()
-    changed = RESTART_POOL.to_json() | {"params": {"name": "drop-database"}}
-    world.engine.memory.offered[world.service.id] = (type(RESTART_POOL).from_json(changed),)
+async def test_a_changed_action_is_refused_and_proposed_anew(world: World) -> None:
+    incident = await world.fail()
+    old = world.channel.last_token
+    changed = type(RESTART_POOL).from_json(RESTART_POOL.to_json() | {"params": {"name": "another"}})
+    world.engine.memory.offered[world.service.id] = (changed,)
     with pytest.raises(ActionChanged):
-        await approve.confirm(world.engine, world.channel.last_token, HOW)
+        await approve.confirm(world.engine, old, HOW)
+
     await world.settle()
     assert world.action.runs == []
+    assert world.channel.kinds == ["alert", "alert"]
+    with pytest.raises(NotAwaitingApproval):
+        await approve.confirm(world.engine, old, HOW)
+    await approve.confirm(world.engine, world.channel.last_token, HOW)
+    await world.settle()
+    authorized = next(e for e in await world.events(incident) if e.type == "recovery_authorized")
+    assert authorized.data["digest"] == changed.digest()
+
+
+async def test_an_expired_decision_opens_again_though_the_link_would_live_on(world: World) -> None:
+    await world.fail()
+    token = world.channel.last_token
+    engine = replace(world.engine, policy=replace(world.engine.policy, decision_timeout_s=60))
+    world.clock.advance(61)
+    await sweep(engine)
+    await approve.reissue(engine, token, HOW)
+    await world.settle()
+    await approve.confirm(engine, world.channel.last_token, HOW)
 
 
 @pytest.mark.parametrize("change", [lambda t: t + "=", lambda t: t[:-1], lambda t: t + "\n", str.upper])
