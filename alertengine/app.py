@@ -126,8 +126,9 @@ def _channels(settings: Settings, tools: Tools) -> dict[str, Channel]:
         name: registry.load(registry.CHANNELS, section.kind)(name, section, tools)
         for name, section in settings.channels.items()
     }
-    if not any(c.kind == "webhook" for c in built.values()):
-        built["webhook"] = registry.load(registry.CHANNELS, "webhook")("webhook", None, tools)
+    for kind in registry.BRING_YOUR_OWN:
+        if kind not in built and not any(c.kind == kind for c in built.values()):
+            built[kind] = registry.load(registry.CHANNELS, kind)(kind, None, tools)
     return built
 
 

@@ -137,6 +137,13 @@ class Unsigned(AlertEngineError):
     status = 401
 
 
+class CodeInvalid(AlertEngineError):
+    """This code is not valid. Check it, or ask for a new one: alertengine verify CONTACT"""
+
+    code = "CODE_INVALID"
+    status = 400
+
+
 class PlanFeatureUnavailable(Refused):
     """The plan does not include this."""
 

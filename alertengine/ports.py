@@ -53,6 +53,9 @@ class Channel(Protocol):
     kind: str
     traits: Traits
 
+    def complaint(self, contact: Contact) -> str | None:
+        """Why this contact can never be reached here; None where nothing speaks against it."""
+
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         """Hand `message` over, or raise `DeliveryError`. Tries once; the outbox repeats."""
 

@@ -20,6 +20,8 @@ CHANNELS: Mapping[str, str] = {
     "voice_twilio": "alertengine.channels.voice_twilio:TwilioVoiceChannel",
     "webhook": "alertengine.channels.webhook:WebhookChannel",
 }
+BRING_YOUR_OWN = ("webhook", "telegram", "slack")
+"""Kinds that need no table of their own: a contact may bring its URL or its bot's token."""
 ACTIONS: Mapping[str, str] = {
     "command": "alertengine.actions.command:CommandAction",
     "http": "alertengine.actions.http:HttpAction",

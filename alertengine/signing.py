@@ -147,6 +147,11 @@ def new_api_key() -> str:
     return f"{body}_{_checksum(body)}"
 
 
+def new_code() -> str:
+    """Six digits that a person types in once."""
+    return f"{secrets.randbelow(10**6):06d}"
+
+
 def api_key_id(key: str) -> str | None:
     """The public part of a well-formed key; None for everything else, typing errors included."""
     match = API_KEY.fullmatch(key)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alertengine.core.model import Contact
 from alertengine.http import Http
 from alertengine.ports import Clock
 from alertengine.signing import Vault
+
+SEALED = "sealed:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +25,15 @@ class Tools:
     new_id: Callable[[str], str]
     webhook_secret: Callable[[str], str]
     public_url: str | None = None
+
+    def opened(self, contact: Contact) -> tuple[str, str | None]:
+        """(address, secret) of a contact; None where it brings no secret of its own."""
+        if not contact.address.startswith(SEALED):
+            return contact.address, None
+        brought = json.loads(self.vault.open(contact.address.removeprefix(SEALED)))
+        return brought["address"], brought["secret"]
+
+
+def sealed(vault: Vault, address: str, secret: str) -> str:
+    """A contact's address together with its own secret, so that the store does not hold it readable."""
+    return SEALED + vault.seal(json.dumps({"address": address, "secret": secret}))

@@ -34,6 +34,9 @@ class ConsoleChannel:
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name
 
+    def complaint(self, contact: Contact) -> str | None:
+        return None
+
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         rule = "─" * 72
         sys.stdout.write(f"{rule}\n{message.text}\n{rule}\n")

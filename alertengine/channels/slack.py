@@ -50,16 +50,30 @@ class SlackChannel:
     kind = "slack"
     traits = Traits(idempotent=False, per_s=1, burst=5)
 
-    def __init__(self, name: str, config: Config, tools: Tools) -> None:
+    def __init__(self, name: str, config: Config | None, tools: Tools) -> None:
+        """Without `config`, each contact brings the URL of an incoming webhook."""
         self.name = name
-        self._config = config
+        self._api = config.base_url.rstrip("/") if config else ""
+        self._url = config.webhook_url.get_secret_value() if config and config.webhook_url else None
+        self._token = config.bot_token.get_secret_value() if config and config.bot_token else None
         self._tools = tools
 
+    def complaint(self, contact: Contact) -> str | None:
+        address, url = self._tools.opened(contact)
+        if url or self._url:
+            return None
+        if self._token is None:
+            return "no slack channel is configured, so it needs a webhook URL of its own"
+        return None if address else "give the id of a channel or a person in Slack as the address"
+
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
-        if self._config.webhook_url is not None:
-            return await self._by_webhook(self._config.webhook_url.get_secret_value(), message)
-        assert self._config.bot_token is not None
-        return await self._by_bot(self._config.bot_token.get_secret_value(), contact, message)
+        address, own = self._tools.opened(contact)
+        url = own or self._url
+        if url:
+            return await self._by_webhook(url, message)
+        if self._token is None:
+            raise DeliveryError("no slack channel is configured", fault=Fault.CONFIG)
+        return await self._by_bot(self._token, address, message)
 
     async def _by_webhook(self, url: str, message: Message) -> Receipt:
         answer = await self._post(url, {}, _message(message))
@@ -68,10 +82,10 @@ class SlackChannel:
             raise self._refused(answer, said)
         return Receipt()
 
-    async def _by_bot(self, token: str, contact: Contact, message: Message) -> Receipt:
+    async def _by_bot(self, token: str, address: str, message: Message) -> Receipt:
         headers = {"authorization": f"Bearer {token}"}
-        body = {"channel": contact.address, **_message(message)}
-        answer = await self._post(f"{self._config.base_url}/chat.postMessage", headers, body)
+        body = {"channel": address, **_message(message)}
+        answer = await self._post(f"{self._api}/chat.postMessage", headers, body)
         told = exchange.answered_object(answer)
         if not answer.ok or told.get("ok") is not True:  # it says 200 to refusals as well
             raise self._refused(answer, str(told.get("error", "")))

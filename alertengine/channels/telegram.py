@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -18,8 +19,10 @@ from alertengine.http import Response
 from alertengine.ports import Receipt, Traits
 from alertengine.tools import Tools
 
+HOST = "https://api.telegram.org"
 TEXT_LIMIT = 4096
 TITLE_LIMIT = 400
+_CHAT = re.compile(r"-?[0-9]{1,19}|@[A-Za-z0-9_]{4,40}")
 
 
 class Config(BaseModel):
@@ -29,7 +32,7 @@ class Config(BaseModel):
 
     kind: Literal["telegram"]
     bot_token: Annotated[SecretStr, Field(min_length=3)]
-    base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.telegram.org"
+    base_url: Annotated[str, Field(pattern=r"^https?://")] = HOST
 
 
 EXAMPLE = """
@@ -43,31 +46,43 @@ class TelegramChannel:
     kind = "telegram"
     traits = Traits(idempotent=False, per_s=20, burst=30)
 
-    def __init__(self, name: str, config: Config, tools: Tools) -> None:
+    def __init__(self, name: str, config: Config | None, tools: Tools) -> None:
+        """Without `config`, each contact brings the token of a bot."""
         self.name = name
         self._tools = tools
-        self._api = f"{config.base_url.rstrip('/')}/bot{config.bot_token.get_secret_value()}"
+        self._host = config.base_url.rstrip("/") if config else HOST
+        self._token = config.bot_token.get_secret_value() if config else None
         self._moved: dict[str, str] = {}
         """Groups that became supergroups have a new number; Telegram tells it again whenever this is lost."""
         self._plain: dict[str, None] = {}
         """Messages whose markup or button was refused: the next try goes without."""
 
+    def complaint(self, contact: Contact) -> str | None:
+        address, token = self._tools.opened(contact)
+        if not (token or self._token):
+            return "no telegram channel is configured, so it needs the token of a bot"
+        return None if _CHAT.fullmatch(address) else "the address is the number of a chat, e.g. 123456789"
+
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
-        chat = self._moved.get(contact.address, contact.address)
+        address, own = self._tools.opened(contact)
+        token = own or self._token
+        if token is None:
+            raise DeliveryError("no telegram channel is configured", fault=Fault.CONFIG)
+        chat = self._moved.get(address, address)
         body = _message(chat, message, plain=idempotency_key in self._plain)
-        answer = await self._call("sendMessage", body)
+        answer = await self._call(token, "sendMessage", body)
         result = exchange.answered_object(answer).get("result")
         if not answer.ok or not isinstance(result, dict):
-            raise self._refused(answer, contact.address, idempotency_key)
+            raise self._refused(answer, address, idempotency_key)
         self._plain.pop(idempotency_key, None)
         return Receipt(provider_message_id=f"{chat}:{result.get('message_id')}")
 
-    async def _call(self, method: str, body: dict[str, Any]) -> Response:
+    async def _call(self, token: str, method: str, body: dict[str, Any]) -> Response:
         # The token is in the path, as Telegram wants it: `Http` tells no URL in logs or errors.
         return await exchange.ask(
             self._tools,
             "POST",
-            f"{self._api}/{method}",
+            f"{self._host}/bot{token}/{method}",
             headers={"content-type": "application/json"},
             body=json.dumps(body, ensure_ascii=False).encode(),
         )

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from pydantic import ConfigDict, Field
 
 from alertengine.channels.twilio import Account, AccountConfig
-from alertengine.channels.whatsapp import check_number
+from alertengine.channels.whatsapp import check_number, number_complaint
 from alertengine.core.fit import clip, flatten
 from alertengine.core.message import URGENT, Message
 from alertengine.core.model import Contact
@@ -51,6 +51,9 @@ class TwilioVoiceChannel:
         self.name = name
         self._config = config
         self._account = Account(config, tools)
+
+    def complaint(self, contact: Contact) -> str | None:
+        return number_complaint(contact.address)
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         form = [
@@ -105,4 +108,6 @@ def spoken(message: Message) -> str:
     said = " ".join(("Alert Engine.", message.title, *message.body))
     said = "".join(c for c in flatten(said) if unicodedata.category(c) not in ("So", "Mn") and c != '"')
     said = re.sub(r"\s*%", " percent", said).replace("/", " ").replace("·", ",")
-    return " ".join(said.split()) + " The link to decide is in your messages."
+    said = re.sub(r"\b[0-9]{6}\b", lambda code: " ".join(code[0]), said)
+    where = " The link to decide is in your messages." if message.url else ""
+    return " ".join(said.split()) + where

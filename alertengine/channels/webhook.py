@@ -65,6 +65,11 @@ class WebhookChannel:
         self._form = config.form if config else "standard"
         self.traits = Traits(idempotent=self._form in ("standard", "pagerduty"))
 
+    def complaint(self, contact: Contact) -> str | None:
+        if self._config is None and not contact.address.startswith(("http://", "https://")):
+            return "no webhook channel is configured, so it needs a URL of its own"
+        return None
+
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         url, secret = self._target(contact)
         shown = message.to_json() if self._form == "standard" else FORMS[self._form](message, secret)

@@ -22,6 +22,14 @@ def check_number(address: str) -> str:
     return number
 
 
+def number_complaint(address: str) -> str | None:
+    try:
+        check_number(address)
+    except DeliveryError as error:
+        return str(error)
+    return None
+
+
 def template_values(message: Message) -> dict[str, str]:
     """The variables of the template for messages with a link, or of the one for those without.
 

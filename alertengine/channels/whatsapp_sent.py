@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from alertengine.channels import exchange
-from alertengine.channels.whatsapp import check_number, template_values
+from alertengine.channels.whatsapp import check_number, number_complaint, template_values
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
@@ -57,6 +57,9 @@ class SentWhatsAppChannel:
         self._config = config
         self._tools = tools
         self._api = f"{config.base_url.rstrip('/')}/v3"
+
+    def complaint(self, contact: Contact) -> str | None:
+        return number_complaint(contact.address)
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         body = {

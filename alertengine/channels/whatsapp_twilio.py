@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from alertengine.channels.twilio import Account, AccountConfig, classified, code_of
-from alertengine.channels.whatsapp import check_number, template_values
+from alertengine.channels.whatsapp import check_number, number_complaint, template_values
 from alertengine.core.fit import fit, flatten, units
 from alertengine.core.message import ASKS, REVIEW, Message
 from alertengine.core.model import Contact
@@ -61,6 +61,9 @@ class TwilioWhatsAppChannel:
         self.name = name
         self._config = config
         self._account = Account(config, tools)
+
+    def complaint(self, contact: Contact) -> str | None:
+        return number_complaint(contact.address)
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         number = check_number(contact.address)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from alertengine import __version__
-from alertengine.cli import backup, decide, dlq, incidents, ledger, onboard, serve, setup, status
+from alertengine.cli import backup, decide, dlq, incidents, ledger, onboard, serve, setup, status, verify
 from alertengine.cli.failure import failed
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place
 
@@ -83,6 +83,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "serve": serve.serve,
     "onboard": onboard.onboard,
     "test": onboard.rehearse,
+    "verify": verify.verify,
     "status": status.status,
     "incidents": incidents.incidents,
     "audit": incidents.audit,

@@ -43,6 +43,7 @@ class SystemEventType(StrEnum):
     DAEMON_STARTED = "daemon_started"
     DAEMON_STOPPED = "daemon_stopped"
     TENANT_ONBOARDED = "tenant_onboarded"
+    CONTACT_VERIFIED = "contact_verified"
     TREE_OPENED = "tree_opened"
     KEY_ROTATED = "key_rotated"
     INCIDENT_PRUNED = "incident_pruned"

@@ -76,9 +76,10 @@ class Engine:
         return self.memory.watches.get(service_id, EMPTY)
 
     def channel_of(self, contact: Contact) -> Channel | None:
-        """The channel that the contact names, or the one of the kind that they name."""
-        named = self.channels.get(contact.channel)
-        return named or next((c for c in self.channels.values() if c.kind == contact.channel), None)
+        """The channel that the contact names, or the one of the kind that they name: "whatsapp" is either."""
+        name = contact.channel
+        kinds = ("whatsapp_twilio", "whatsapp_sent") if name == "whatsapp" else (name,)
+        return self.channels.get(name) or next((c for c in self.channels.values() if c.kind in kinds), None)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run beside the caller, who may go away: a client that hangs up does not cancel a recovery."""

@@ -12,10 +12,12 @@ from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Ten
 from alertengine.core.plans import DEFAULT_PLAN, PLANS
 from alertengine.errors import Invalid
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.verify import send_code
 from alertengine.signing import api_key_hash, api_key_id, new_api_key
 from alertengine.store import directory
 from alertengine.store.base import Transaction
 from alertengine.store.log import SYSTEM_TREE
+from alertengine.tools import sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class NewContact:
     channel: str
     address: str = ""
     role: Role = Role.APPROVER
+    secret: str | None = None
+    """Its own bot token or webhook URL, kept sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,9 @@ async def onboard(engine: Engine, application: Application) -> Onboarded:
         _log(tx, engine, tenant, service)
 
     await engine.store.transact(work)
+    for contact in contacts:
+        if contact.verified_at is None:
+            engine.spawn(send_code(engine, tenant.id, contact.id))
     engine.memory.offered[service.id] = await engine.source.recoveries(service)
     return Onboarded(tenant=tenant, service=service, contacts=contacts, api_key=key)
 
@@ -162,7 +169,7 @@ def _contact(engine: Engine, tenant: Tenant, new: NewContact) -> Contact:
         tenant_id=tenant.id,
         name=new.name.strip(),
         channel=new.channel,
-        address=new.address,
+        address=sealed(engine.vault, new.address, new.secret) if new.secret else new.address,
         role=new.role,
     )
     if not 0 < len(contact.name) <= 80 or not contact.name.isprintable():
@@ -171,6 +178,9 @@ def _contact(engine: Engine, tenant: Tenant, new: NewContact) -> Contact:
     if channel is None:
         known = ", ".join(engine.channels)
         raise Invalid(f"contacts: no channel {new.channel!r} is configured; configured: {known}")
+    complaint = channel.complaint(contact)
+    if complaint:
+        raise Invalid(f"contacts: {contact.name}: {complaint}")
     # The operator's own terminal and webhooks need no proof that somebody is there.
     return replace(contact, verified_at=engine.now()) if channel.kind in ("console", "webhook") else contact
 

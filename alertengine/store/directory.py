@@ -70,6 +70,16 @@ def contact(tenant: str, contact_id: str) -> Query[Contact | None]:
     )
 
 
+def known_as(who: str) -> Query[list[Contact]]:
+    """The contacts of any tenant with this id, name or address that are not verified yet."""
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL"  # noqa: S608
+        " AND (id = ? OR name = ? OR address = ?) ORDER BY id LIMIT 20",
+        params=(who, who, who),
+        decode=lambda rows: [_contact(row) for row in rows],
+    )
+
+
 def add_tenant(tx: Transaction, new: Tenant, key_id: str, key_hash: bytes) -> None:
     tx.execute(
         "INSERT INTO tenant (id, name, plan, status, created_at, notification_channel, key_id,"
@@ -110,6 +120,20 @@ def add_contact(tx: Transaction, new: Contact) -> None:
         str(new.role),
         rfc3339(new.verified_at) if new.verified_at else None,
         new.tenant_id,
+    )
+
+
+def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> bool:
+    """The contact has proved that this address is theirs. False where it was verified before."""
+    return (
+        tx.execute(
+            "UPDATE contact SET verified_at = ?, address = ? WHERE id = ? AND tenant = ? AND verified_at IS NULL",
+            rfc3339(at),
+            address,
+            contact.id,
+            contact.tenant_id,
+        )
+        == 1
     )
 
 

@@ -208,6 +208,18 @@ CREATE TABLE contact (
     UNIQUE (tenant, channel, address, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Codes on their way to people whose address is not verified yet.
+CREATE TABLE verification (
+    contact     TEXT PRIMARY KEY REFERENCES contact (id) ON DELETE CASCADE,
+    tenant      TEXT NOT NULL,
+    sealed_code TEXT NOT NULL,
+    expires_at  TEXT NOT NULL,
+    tries       INTEGER NOT NULL DEFAULT 0,
+    sent_at     TEXT NOT NULL,
+    first_at    TEXT NOT NULL,
+    sends       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Small facts about the file itself, by name.
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

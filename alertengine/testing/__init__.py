@@ -61,6 +61,9 @@ class RecordingChannel:
     sent: list[tuple[Contact, Message, str]] = field(default_factory=list)
     failures: list[DeliveryError] = field(default_factory=list)
 
+    def complaint(self, contact: Contact) -> str | None:
+        return None
+
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         if self.failures:
             raise self.failures.pop(0)

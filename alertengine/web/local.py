@@ -17,6 +17,7 @@ from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import record
 from alertengine.pipeline.preview import preview
+from alertengine.pipeline.verify import send_code
 from alertengine.store import directory, incidents
 
 
@@ -33,9 +34,18 @@ class OperatorBody(BaseModel):
         return Actor(kind="operator", id=f"os:{self.operator}", name=self.operator)
 
 
+class ContactBody(BaseModel):
+    """A contact by name, address or id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contact: Annotated[str, Field(min_length=1, max_length=200)]
+
+
 def router(engine: Engine) -> APIRouter:
     routes = APIRouter(prefix="/local")
     _lists(routes, engine)
+    _contacts(routes, engine)
     _decisions(routes, engine)
     return routes
 
@@ -57,6 +67,17 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
     async def list_tenants() -> dict[str, Any]:
         found = await engine.store.fetch(directory.tenants())
         return {"tenants": [{"tenant_id": t.id, "name": t.name, "plan": t.plan} for t in found]}
+
+
+def _contacts(routes: APIRouter, engine: Engine) -> None:
+    @routes.post("/contacts/code")
+    async def post_code(body: ContactBody) -> dict[str, Any]:
+        found = await engine.store.fetch(directory.known_as(body.contact))
+        if len(found) != 1:
+            many = "several contacts are called" if found else "there is no contact"
+            raise NotFound(f"{many} {body.contact}; give the id: GET /tenant/ID/contacts".capitalize())
+        problem = await send_code(engine, found[0].tenant_id, found[0].id)
+        return {"contact_id": found[0].id, "name": found[0].name, "problem": problem}
 
 
 def _decisions(routes: APIRouter, engine: Engine) -> None:

@@ -14,7 +14,9 @@ from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.onboard import Application, NewContact, Onboarded, onboard
 from alertengine.pipeline.rehearse import rehearse
+from alertengine.pipeline.verify import send_code
 from alertengine.store import directory, incidents
+from alertengine.tools import SEALED
 from alertengine.web.auth import Admin, Forbidden, OwnTenant, Who
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
@@ -47,17 +49,16 @@ class OnboardBody(_Strict):
     plan: str = DEFAULT_PLAN
     notification_channel: str | None = None
     webhook_url: Url | None = None
+    whatsapp_numbers: Annotated[list[Short], Field(max_length=100)] = []
+    telegram_chat_id: str | int | None = None
+    telegram_bot_token: Annotated[str, Field(min_length=3, max_length=200)] | None = None
+    slack_webhook_url: Url | None = None
     recovery_webhook_url: Url | None = None
     service_secret: Annotated[str, Field(min_length=8, max_length=500)] | None = None
     contacts: Annotated[list[ContactBody], Field(max_length=100)] = []
     actions: Annotated[list[str | AppAction], Field(max_length=100)] | None = None
 
     def application(self) -> Application:
-        contacts = [
-            NewContact(name=c.name, channel=c.channel, address=c.address, role=c.role) for c in self.contacts
-        ]
-        if self.webhook_url:
-            contacts.append(NewContact(name="webhook", channel="webhook", address=self.webhook_url))
         actions = None if self.actions is None else [_given(a) for a in self.actions]
         return Application(
             service_name=self.service_name,
@@ -65,10 +66,25 @@ class OnboardBody(_Strict):
             plan=self.plan,
             notification_channel=self.notification_channel,
             service_secret=self.service_secret,
-            contacts=contacts,
+            contacts=self.people(),
             actions=actions,
             recovery_webhook_url=self.recovery_webhook_url,
         )
+
+    def people(self) -> list[NewContact]:
+        """Those that are listed, then one for each address that has a field of its own."""
+        found = [
+            NewContact(name=c.name, channel=c.channel, address=c.address, role=c.role) for c in self.contacts
+        ]
+        found += [NewContact(name=n, channel="whatsapp", address=n) for n in self.whatsapp_numbers]
+        if self.telegram_chat_id is not None:
+            chat, token = str(self.telegram_chat_id), self.telegram_bot_token
+            found.append(NewContact(name="telegram", channel="telegram", address=chat, secret=token))
+        if self.slack_webhook_url:
+            found.append(NewContact(name="slack", channel="slack", secret=self.slack_webhook_url))
+        if self.webhook_url:
+            found.append(NewContact(name="webhook", channel="webhook", address=self.webhook_url))
+        return found
 
 
 def _given(action: str | AppAction) -> str | dict[str, Any]:
@@ -96,6 +112,11 @@ def router(engine: Engine) -> APIRouter:
     async def get_contacts(tenant_id: OwnTenant) -> dict[str, Any]:
         """Who is told, and whether they are verified."""
         return {"contacts": [_contact(c) for c in await engine.store.fetch(directory.contacts(tenant_id))]}
+
+    @routes.post("/tenant/{tenant_id}/contacts/{contact_id}/code", status_code=202)
+    async def post_code(tenant_id: OwnTenant, contact_id: str) -> dict[str, Any]:
+        """Send a contact a new code."""
+        return {"contact_id": contact_id, "problem": await send_code(engine, tenant_id, contact_id)}
 
     @routes.get("/tenant/{tenant_id}/incidents")
     async def get_incidents(
@@ -132,7 +153,11 @@ def router(engine: Engine) -> APIRouter:
 
 def _onboarded(made: Onboarded) -> dict[str, Any]:
     pending = [c.name for c in made.contacts if c.verified_at is None]
-    step = f"verify: {', '.join(pending)}" if pending else f"try it: alertengine test {made.tenant.id}"
+    step = f"try it: alertengine test {made.tenant.id}"
+    if pending:
+        step = (
+            f"verify {', '.join(pending)}: alertengine verify CONTACT CODE, with the code that each was sent"
+        )
     return {
         "tenant_id": made.tenant.id,
         "api_key": made.api_key,
@@ -172,7 +197,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "contact_id": contact.id,
         "name": contact.name,
         "channel": contact.channel,
-        "address": contact.address,
+        "address": "(kept sealed)" if contact.address.startswith(SEALED) else contact.address,
         "role": str(contact.role),
         "verified": contact.verified_at is not None,
     }
