@@ -90,11 +90,15 @@ def fold(events: Iterable[Event]) -> Incident:
 
 def apply(state: Incident | None, event: Event) -> Incident:
     """`state` after `event`. Events of unknown effect (deliveries, previews) only move the version."""
+    return replace(effect(state, event), version=event.seq, last_at=event.at)
+
+
+def effect(state: Incident | None, event: Event) -> Incident:
+    """What `event` changes, but for the version and the time of the last event."""
     if state is None:
         return _detected(event)
-    effect = _EFFECTS.get(event.type)
-    changed = effect(state, event) if effect else state
-    return replace(changed, version=event.seq, last_at=event.at)
+    change = _EFFECTS.get(event.type)
+    return change(state, event) if change else state
 
 
 def _detected(event: Event) -> Incident:

@@ -16,7 +16,7 @@ def rfc3339(at: datetime) -> str:
     """`at` as RFC 3339 in UTC with microseconds and `Z`. Naive times are refused."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -61,7 +61,7 @@ class SqliteTransaction:
             self.begin_life("the first event", at)
         folds = tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT
         known = self._states.get(tenant, incident) if folds else None
-        last = (known.state.version, known.last_hash) if known else self._ledger.last(tenant, incident)
+        last = (known.seq, known.last_hash) if known else self._ledger.last(tenant, incident)
         if last[0] != expected:
             raise Stale(f"{incident} is at event {last[0]}, not {expected}. Read it again and decide again.")
         appended = self._ledger.append(tenant, incident, events, last, at)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from alertengine.core.events import Event
-from alertengine.core.incident import Incident, apply
+from alertengine.core.incident import Incident, effect
 from alertengine.store.log import decode_event
 
 REMEMBERED = 2048
@@ -15,9 +15,14 @@ REMEMBERED = 2048
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An incident and the hash of its last event."""
+    """What the rows beside the events need of an incident, and its last event's number and hash.
+
+    The state's own version and last time are not kept up: to copy it for them alone would cost as much as
+    the insert.
+    """
 
     state: Incident
+    seq: int
     last_hash: str
 
 
@@ -55,7 +60,6 @@ class States:
 
 
 def advance(known: Known | None, events: Iterable[Event]) -> Known | None:
-    state, last_hash = (known.state, known.last_hash) if known else (None, "")
     for event in events:
-        state, last_hash = apply(state, event), event.hash
-    return Known(state, last_hash) if state else None
+        known = Known(effect(known.state if known else None, event), event.seq, event.hash)
+    return known
