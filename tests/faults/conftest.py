@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from harness import QUICK, SECRET, Admit, Daemon, MakeDaemon, Patient, admit_on
+from mounts import mounted
 from recoveries import ACTIONS, Scripts
 from stage import HEALTHY, Behaviour, Receiver, Server, Stage, drop, hang, say, unused_port
 
@@ -124,21 +124,8 @@ def make_daemon(scripts: Scripts) -> Iterator[MakeDaemon]:
         shutil.rmtree(daemon.folder)
 
 
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A small file system of its own on `folder`, gone after the test."""
-    folder.mkdir(parents=True)
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if mount is None or umount is None:
-        pytest.skip("mount and umount are needed")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True)
-    if done.returncode != 0:
-        pytest.skip(f"mounting is not allowed here: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run([umount, "-l", folder], check=True)
-
-
 @pytest.fixture
 def read_only() -> Iterator[Path]:
     """A folder that nobody can write to, root included."""
-    with tempfile.TemporaryDirectory(prefix="ae-") as name:
-        yield from mounted(Path(name) / "data", "ro,size=64k")
+    with tempfile.TemporaryDirectory(prefix="ae-") as name, mounted(Path(name) / "data", "ro") as folder:
+        yield folder

@@ -75,7 +75,7 @@ class Daemon:
 
     @property
     def admin_key(self) -> str:
-        return (self.data / "admin_key").read_text().strip()
+        return self.env.get("ALERTENGINE_ADMIN_KEY") or (self.data / "admin_key").read_text().strip()
 
     @property
     def output(self) -> str:
