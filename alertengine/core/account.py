@@ -1,10 +1,8 @@
-"""The story of an incident in plain words: what each event means, and how runs of an action have ended. Pure."""
+"""The story of an incident in plain words: what each event means. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from alertengine.core.diagnosis.model import CAUSES
@@ -35,48 +33,6 @@ def span(seconds: float) -> str:
     if minutes:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{rest} s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastRun:
-    """One earlier run of an action. `result`: helped, did not help, failed, unknown."""
-
-    at: datetime
-    result: str
-
-
-def past_runs(events: Iterable[Event], action: str) -> list[PastRun]:
-    """The finished runs of `action` in `events` of any number of incidents, each in order; newest last."""
-    began: dict[str, Event] = {}
-    runs = []
-    for event in events:
-        if event.type is EventType.RECOVERY_AUTHORIZED:
-            began[event.incident_id] = event
-        result = _RESULTS.get(event.type)
-        start = began.get(event.incident_id)
-        if result is None or start is None:
-            continue
-        del began[event.incident_id]
-        if start.data["action"]["name"] == action:
-            runs.append(PastRun(at=start.at, result=result))
-    return sorted(runs, key=lambda run: run.at)
-
-
-def tell_runs(runs: list[PastRun], action: str) -> str:
-    if not runs:
-        return f"No earlier run of {action} is on record here."
-    helped = sum(run.result == "helped" for run in runs)
-    times = "once" if len(runs) == 1 else f"{len(runs)} times"
-    last = runs[-1]
-    return f"Ran {times} before, helped {helped} of {len(runs)}. Last on {last.at:%d %b %Y}: {last.result}."
-
-
-_RESULTS: Mapping[str, str] = {
-    EventType.HEALTH_VERIFIED: "helped",
-    EventType.HEALTH_NOT_RECOVERED: "did not help",
-    EventType.RECOVERY_FAILED: "failed",
-    EventType.RECOVERY_OUTCOME_UNKNOWN: "unknown",
-}
 
 
 def _diagnosed(who: str, data: Mapping[str, Any]) -> str:
@@ -135,8 +91,11 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _said("{kind} handed to {channel} for {contact}"),
+    EventType.ALERT_DELIVERED: _said("{kind} reached the phone of {contact}"),
+    EventType.ALERT_READ: _said("{kind} was read by {contact}"),
     EventType.ALERT_FAILED: _said("{kind} to {contact} failed, tried again: {error}"),
     EventType.ALERT_DEAD: _said("{kind} to {contact} given up: {error}"),
+    EventType.INCIDENT_ACKNOWLEDGED: _said("{who} is on it"),
     EventType.INCIDENT_ESCALATED: _said("Everybody told again: {reason}"),
     EventType.RECOVERY_PREVIEWED: _said("The link of {who} was opened"),
     EventType.RECOVERY_APPROVED: _approved,
@@ -155,5 +114,5 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "alert_delivered": _said("{kind} reached the phone of {contact}"),
     "alert_read": _said("{kind} was read by {contact}"),
     "incident_acknowledged": _said("{who} is on it"),
-    "incident_silenced": _said("Silenced by {who}"),
+    "incident_silenced": _said("Kept quiet: {reason}"),
 }

@@ -237,7 +237,9 @@ def _proposal(incident: Incident) -> tuple[str, ...]:
     if action is None:
         return ("No recovery is configured for this service, so there is nothing to approve.",)
     words = f', "{action.description}"' if action.description else ""
-    return (f"Proposed: {action.name}{words}.",)
+    known = (incident.diagnosis or {}).get("experience")
+    before = f" {known['text']}" if known else ""
+    return (f"Proposed: {action.name}{words}.{before}",)
 
 
 def _execution(incident: Incident) -> Execution:

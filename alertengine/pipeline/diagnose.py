@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from alertengine.core.diagnosis.model import Finding
 from alertengine.core.events import EventType, NewEvent
+from alertengine.core.experience import experience
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Snapshot
 from alertengine.pipeline.catalogue import TEST_ACTION, recommend, today
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import record
-from alertengine.store import directory
+from alertengine.store import directory, runs
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,13 @@ async def diagnose(engine: Engine, incident: Incident) -> None:
         service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
         finding = await find_cause(engine, service)
         action = recommend(engine.recoveries(service), finding) if service else None
-    data = {**finding_json(finding), "source": engine.diagnoser.name, **_proposal(action)}
+    known = await _experience(engine, incident, action, finding.cause)
+    data = {
+        **finding_json(finding),
+        "source": engine.diagnoser.name,
+        **_proposal(action),
+        "experience": known,
+    }
     await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
 
 
@@ -59,7 +66,8 @@ async def propose_anew(engine: Engine, incident: Incident) -> bool:
     current = today(engine, incident, service)
     if current == incident.action:
         return False
-    data = {**incident.diagnosis, **_proposal(current)}
+    known = await _experience(engine, incident, current, incident.diagnosis["cause"])
+    data = {**incident.diagnosis, **_proposal(current), "experience": known}
     await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
     return True
 
@@ -85,6 +93,17 @@ async def _evidence(engine: Engine, service: Service | None) -> Snapshot | None:
         return last
     fresh = await engine.source.poll(service, evidence=True)
     return last if fresh.error is not None and last is not None else fresh
+
+
+async def _experience(
+    engine: Engine, incident: Incident, action: ActionSpec | None, cause: str
+) -> dict[str, object] | None:
+    """How the action did on this service before."""
+    if action is None or incident.is_test:
+        return None
+    past = await engine.store.fetch(runs.executions(incident.tenant_id, incident.service_id, incident.id))
+    known = experience(past, action.name, cause)
+    return known.to_json() if known else None
 
 
 def finding_json(finding: Finding) -> dict[str, object]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from alertengine.core.account import past_runs, span, tell, tell_runs
+from alertengine.core import experience
+from alertengine.core.account import span, tell
 from alertengine.core.approval import standing
 from alertengine.core.diagnosis.model import CAUSES, UNCLEAR
 from alertengine.core.events import EventType
@@ -69,15 +70,18 @@ async def load(engine: Engine, opened: Opened, previews: Previews) -> Facts:
     if view in PREVIEWING and current is not None:
         # What it would be now, which is not what was proposed where the configuration changed.
         shown = await previews.of(opened, _proposing(incident, current))
+    head = await engine.store.fetch(checkpoints.checkpoint(tenant))
     return Facts(
         view=view,
         opened=opened,
         events=events,
-        runs=await engine.store.fetch(runs.executions(tenant, but=incident.id)) if shown else [],
+        runs=await engine.store.fetch(runs.executions(tenant, incident.service_id, incident.id))
+        if shown
+        else [],
         shown=shown,
         watch=engine.watch(incident.service_id),
         policy=engine.policy,
-        anchor=await engine.store.fetch(checkpoints.anchor(tenant)),
+        anchor=checkpoints.short(head) if head else None,
         now=engine.now(),
     )
 
@@ -201,8 +205,13 @@ def _would(facts: Facts) -> dict[str, Any]:
         "limit": f"Stopped after {span(limit)} at the latest." if isinstance(limit, int | float) else None,
         "risk": str(spec.risk),
         "says": block(shown.text, PREVIEW_LINES) if shown.text else None,
-        "before": None if facts.incident.is_test else tell_runs(past_runs(facts.runs, spec.name), spec.name),
+        "before": None if facts.incident.is_test else _before(facts, spec),
     }
+
+
+def _before(facts: Facts, spec: ActionSpec) -> str:
+    cause = (facts.incident.diagnosis or {}).get("cause", UNCLEAR)
+    return experience.tell(experience.experience(facts.runs, spec.name, cause), spec.name)
 
 
 def _ran(facts: Facts) -> dict[str, Any]:

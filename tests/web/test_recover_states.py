@@ -166,7 +166,7 @@ async def test_earlier_runs_of_the_action_are_told(world: World, http: httpx2.As
     await alerted(world, polls=1)
     answer = await page(http, token_of(world))
 
-    assert "Ran once before, helped 1 of 1." in text_of(answer.text)
+    assert "Ran once before. Helped 1 of 1 time" in text_of(answer.text)
 
 
 async def test_whoever_is_asked_again_is_told_what_was_tried(world: World, http: httpx2.AsyncClient) -> None:
