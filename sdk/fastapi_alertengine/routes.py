@@ -19,6 +19,7 @@ class Routes:
         self.app: Any = None  # the outermost app, from which mounts are looked up
         self._known: dict[str, dict[int, tuple[Cell, Any]]] = {}
         self._prefixes: dict[str, str] = {}
+        self._leaves: dict[int, list[Any]] = {}
         self._mounted: dict[tuple[int, str, str], tuple[Cell, Any]] = {}
 
     def cell(self, scope: Scope, status: int) -> Cell:
@@ -73,13 +74,26 @@ class Routes:
         return found
 
     def _search(self, scope: Scope) -> Any:
-        """Starlette before 0.52 sets no route: find it by its endpoint."""
-        endpoint = scope.get("endpoint")
-        owner = scope.get("router") or scope.get("app")
-        for route in getattr(owner, "routes", []):
-            if getattr(route, "endpoint", None) is endpoint or getattr(route, "app", None) is endpoint:
-                return route
-        return None
+        """Older Starlette tells the endpoint alone; where routes share one, the path decides."""
+        endpoint = scope["endpoint"]
+        if id(endpoint) not in self._leaves:
+            self._leaves = {}
+            _gather(getattr(self.app, "routes", None) or [], self._leaves)
+        candidates = self._leaves.get(id(endpoint), [])
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        path, root = str(scope["path"]), str(scope.get("root_path", ""))
+        rest = path[len(root) :] if root and path.startswith(root) else path
+        return next((route for route in candidates if route.path_regex.match(rest)), None)
+
+
+def _gather(routes: Any, leaves: dict[int, list[Any]]) -> None:
+    """All routes by the id of their endpoint, those below mounts too."""
+    for route in routes:
+        endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
+        if endpoint is not None and hasattr(route, "path_regex"):
+            leaves.setdefault(id(endpoint), []).append(route)
+        _gather(getattr(route, "routes", None) or [], leaves)
 
 
 def _is_mount(route: Any) -> bool:
