@@ -49,7 +49,7 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
     if contact is None or incident is None:
         raise ValueError(f"{delivery.id} has lost its contact or incident")
     channel = engine.channel_of(contact)
-    if channel is not None and not await _let_through(engine, channel, delivery):
+    if channel is not None and not await _let_through(engine, channel, contact, delivery):
         return
     claims = _claims(engine, delivery, contact, incident)
     if not await _claim(engine, delivery, contact, channel, claims):
@@ -67,13 +67,13 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
         await _accepted(engine, delivery, channel, receipt)
 
 
-async def _let_through(engine: Engine, channel: Channel, delivery: Delivery) -> bool:
+async def _let_through(engine: Engine, channel: Channel, contact: Contact, delivery: Delivery) -> bool:
     """Not faster than the provider takes, and not while it fails: then the person's next address is used at once."""
-    gate, now = gates.gate(engine, channel), engine.clock.monotonic()
+    gate, now = gates.gate(engine, channel, contact), engine.clock.monotonic()
     shut = gate.shut_s(now)
     wait = max(shut, gate.wait_s(now))
     if not wait:
-        engine.memory.gates[channel.name] = gate.tried(now)
+        gates.put(engine, channel, contact, gate.tried(now))
         return True
 
     def work(tx: Transaction) -> None:
@@ -149,7 +149,7 @@ async def _send(
 ) -> Receipt:
     if channel is None:
         raise DeliveryError(f"no channel {contact.channel!r} is configured", permanent=True)
-    with gates.watched(engine, channel):
+    with gates.watched(engine, channel, contact):
         try:
             async with asyncio.timeout(SEND_DEADLINE_S):
                 return await channel.send(contact, message, delivery.key)

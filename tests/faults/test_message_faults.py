@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from harness import Admit, Patient
-from stage import CRITICAL, Behaviour, drop, say, wait_for
+from stage import CRITICAL, Behaviour, Receiver, Stage, drop, say, wait_for
 
 
 def attempts(patient: Patient, incident: str) -> list[dict[str, object]]:
@@ -48,3 +48,16 @@ def test_a_receiver_that_is_gone_is_a_dead_letter(status: int, admit: Admit) -> 
     assert f"HTTP {status}" in dead["data"]["error"]
     assert len(patient.phone.requests) == 1
     assert wait_for(lambda: patient.daemon.status()["dlq_count"], "it is counted") >= 1
+
+
+def test_a_receiver_that_is_down_holds_up_nobody_else_s_messages(admit: Admit, stage: Stage) -> None:
+    down = Receiver(say(204))
+    stage.run(down.open())
+    stage.run(down.close())
+    lost = [{"name": "Lost", "channel": "hook", "address": down.url}]
+    failing = [admit(CRITICAL, contacts=lost) for _ in range(8)]
+    for patient in failing:
+        patient.watched.wait_event(patient.watched.wait_incident(), "alert_failed")
+    fine = admit(CRITICAL)
+
+    assert fine.phone.wait("alert", within_s=8)
