@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -140,7 +141,7 @@ class Daemon:
             with contextlib.suppress(ValueError):
                 return error.code, json.load(error)
             return error.code, None
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return 0, None
 
 
