@@ -10,7 +10,19 @@ import typer
 from typer.core import TyperGroup
 
 from alertengine import __version__
-from alertengine.cli import backup, decide, dlq, incidents, ledger, onboard, serve, setup, status, verify
+from alertengine.cli import (
+    backup,
+    decide,
+    diagnose,
+    dlq,
+    incidents,
+    ledger,
+    onboard,
+    serve,
+    setup,
+    status,
+    verify,
+)
 from alertengine.cli.failure import failed
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place
 
@@ -86,6 +98,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify.verify,
     "status": status.status,
     "incidents": incidents.incidents,
+    "diagnose": diagnose.diagnose,
     "audit": incidents.audit,
     "deliveries": incidents.deliveries,
     "preview": decide.preview,

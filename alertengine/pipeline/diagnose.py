@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from alertengine.core.diagnosis.model import Finding
-from alertengine.core.events import EventType, NewEvent
+from alertengine.core.events import Event, EventType, NewEvent
 from alertengine.core.experience import experience
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.model import ActionSpec, Service
@@ -15,6 +16,7 @@ from alertengine.pipeline.catalogue import TEST_ACTION, recommend, today
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import record
 from alertengine.store import directory, runs
+from alertengine.store.base import Query
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +50,7 @@ async def diagnose(engine: Engine, incident: Incident) -> None:
         service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
         finding = await find_cause(engine, service)
         action = recommend(engine.recoveries(service), finding) if service else None
-    known = await _experience(engine, incident, action, finding.cause)
-    data = {
-        **finding_json(finding),
-        "source": engine.diagnoser.name,
-        **_proposal(action),
-        "experience": known,
-    }
+    data = await diagnosis_json(engine, _past(incident), finding, action)
     await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
 
 
@@ -66,7 +62,7 @@ async def propose_anew(engine: Engine, incident: Incident) -> bool:
     current = today(engine, incident, service)
     if current == incident.action:
         return False
-    known = await _experience(engine, incident, current, incident.diagnosis["cause"])
+    known = await _experience(engine, _past(incident), current, incident.diagnosis["cause"])
     data = {**incident.diagnosis, **_proposal(current), "experience": known}
     await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
     return True
@@ -95,18 +91,38 @@ async def _evidence(engine: Engine, service: Service | None) -> Snapshot | None:
     return last if fresh.error is not None and last is not None else fresh
 
 
+async def diagnosis_json(
+    engine: Engine, past: Query[list[Event]], finding: Finding, action: ActionSpec | None
+) -> dict[str, Any]:
+    """What `diagnosis_completed` says; `past` finds the runs that count as experience."""
+    return {
+        **_finding(finding),
+        "source": engine.diagnoser.name,
+        **_proposal(action),
+        "experience": await _experience(engine, past, action, finding.cause),
+    }
+
+
 async def _experience(
-    engine: Engine, incident: Incident, action: ActionSpec | None, cause: str
-) -> dict[str, object] | None:
-    """How the action did on this service before."""
-    if action is None or incident.is_test:
+    engine: Engine, past: Query[list[Event]], action: ActionSpec | None, cause: str
+) -> dict[str, Any] | None:
+    """How the action did on this service before. Never raises: an alert does not wait for an old record either."""
+    if action is None:
         return None
-    past = await engine.store.fetch(runs.executions(incident.tenant_id, incident.service_id, incident.id))
-    known = experience(past, action.name, cause)
+    try:
+        events = await engine.store.fetch(past)
+        known = experience(events, action.name, cause)
+    except Exception:
+        log.exception("what %s did before cannot be told", action.name)
+        return None
     return known.to_json() if known else None
 
 
-def finding_json(finding: Finding) -> dict[str, object]:
+def _past(incident: Incident) -> Query[list[Event]]:
+    return runs.executions(incident.tenant_id, incident.service_id, but=incident.id)
+
+
+def _finding(finding: Finding) -> dict[str, object]:
     return {
         "cause": finding.cause,
         "confidence": round(finding.confidence, 3),

@@ -14,6 +14,7 @@ from alertengine.core.model import Actor
 from alertengine.errors import NotFound
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
+from alertengine.pipeline.consult import consult
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import record
 from alertengine.pipeline.preview import preview
@@ -67,6 +68,10 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
     async def list_tenants() -> dict[str, Any]:
         found = await engine.store.fetch(directory.tenants())
         return {"tenants": [{"tenant_id": t.id, "name": t.name, "plan": t.plan} for t in found]}
+
+    @routes.get("/diagnosis")
+    async def get_diagnosis(of: Annotated[str, Query(min_length=1, max_length=200)]) -> dict[str, Any]:
+        return await consult(engine, of)
 
 
 def _contacts(routes: APIRouter, engine: Engine) -> None:

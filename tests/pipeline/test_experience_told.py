@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from alertengine.pipeline import approve
+import pytest
+
+from alertengine.pipeline import approve, diagnose
 from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.poll import poll
 from alertengine.testing import critical_report
@@ -46,3 +48,16 @@ async def test_another_service_teaches_nothing(world: World) -> None:
     assert opened is not None
     assert "orders" in world.channel.last.text
     assert "Helped" not in world.channel.last.text
+
+
+async def test_a_record_that_cannot_be_read_holds_up_no_alert(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("action")
+
+    monkeypatch.setattr(diagnose, "experience", broken)
+    await world.fail()
+
+    assert world.channel.kinds == ["alert"]
+    assert "what restart-pool did before cannot be told" in caplog.text
