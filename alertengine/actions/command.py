@@ -136,17 +136,25 @@ class CommandAction:
 
 
 async def _ended(process: asyncio.subprocess.Process, limit_s: float) -> int | None:
-    """The exit status; None where the limit came first. Either way nothing of its group stays."""
+    """The exit status; None where the limit came first, and then nothing of its group stays.
+
+    What a command that ended well left running is its own business: a restart leaves a server behind.
+    """
     try:
         async with asyncio.timeout(limit_s):
             return await process.wait()
     except TimeoutError:
+        await _stop(process)
         return None
-    finally:
-        # The whole group: what the command left behind must not go on unseen.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    except asyncio.CancelledError:
+        await _stop(process)
+        raise
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def environment(env: Mapping[str, str], run: Run) -> dict[str, str]:

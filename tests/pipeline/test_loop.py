@@ -439,3 +439,12 @@ async def test_a_service_that_falls_silent_is_diagnosed_by_its_last_words(world:
 
     assert seen[0].error is not None
     assert seen[0].report == critical_report()
+
+
+async def test_an_app_that_comes_back_is_asked_again_what_it_offers(world: World) -> None:
+    world.engine.memory.offered[world.service.id] = ()
+    silent = unreachable(world.clock.now(), FetchError(kind="refused", detail="connection refused"))
+    world.engine.memory.watches[world.service.id] = Watch().see(silent)
+    await world.tick()
+
+    assert world.engine.recoveries(world.service) == (RESTART_POOL,)
