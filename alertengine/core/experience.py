@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from alertengine.core.diagnosis.model import UNCLEAR
+from alertengine.core.diagnosis.reading import mapping
 from alertengine.core.diagnosis.wording import duration
 from alertengine.core.events import Event, EventType
 from alertengine.core.model import rfc3339
@@ -91,7 +92,7 @@ def past_runs(events: Iterable[Event], action: str) -> Sequence[PastRun]:
             began[incident] = event
         elif event.type in _RESULTS and incident in began:
             start = began.pop(incident)
-            if start.data["action"]["name"] == action:
+            if mapping(start.data.get("action")).get("name") == action:
                 runs.append(_run(start, event, causes.get(incident, UNCLEAR)))
     return sorted(runs, key=lambda run: run.at)
 

@@ -147,6 +147,8 @@ def test_commands_go_through_it(daemon: Daemon) -> None:
 
     assert daemon.json("status")["daemon"] is True
     assert incident in daemon.run("incidents", "--open").stdout
+    assert daemon.json("diagnose", "payments")["cause"] == "service_down"
+    assert daemon.json("diagnose", incident)["incident_id"] == incident
     assert daemon.json("preview", incident)["action"]["name"] == "test"
     assert "--yes" in daemon.run("approve", incident, code=2).stderr
     followed = daemon.run("approve", incident, "--yes", "--wait")

@@ -52,6 +52,12 @@ def test_what_healed_without_a_run_is_no_run() -> None:
     assert past_runs(make_events(AUTHORIZED, VERIFIED), "another") == []
 
 
+@pytest.mark.parametrize("data", [{}, {"action": None}, {"action": "restart-pool"}])
+def test_an_approval_that_lacks_its_action_counts_for_none(data: dict[str, object]) -> None:
+    odd = NewEvent(type=EventType.RECOVERY_AUTHORIZED, actor=TARIRO, data=data)
+    assert past_runs(make_events(odd, VERIFIED), "restart-pool") == []
+
+
 def test_an_action_is_known_by_how_often_it_helped_and_how_fast() -> None:
     events = [*run(38), *run(41, day=1), *run(39, day=2), *run(300, day=3), *run(120, USELESS, day=4)]
     known = experience(events, "restart-pool", "pool_exhaustion")
