@@ -117,6 +117,13 @@ class NotAwaitingApproval(Refused):
     code = "NOT_AWAITING_APPROVAL"
 
 
+class NotAnApprover(Refused):
+    """Only a verified approver of this service may decide that. This was recorded."""
+
+    code = "NOT_AN_APPROVER"
+    status = 403
+
+
 class ActionChanged(Refused):
     """The action changed since this link was made. Look at the new preview before you decide."""
 

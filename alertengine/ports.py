@@ -37,6 +37,8 @@ class Traits:
 
     idempotent: bool
     """The provider drops a second message with the same key."""
+    chats: bool = False
+    """People can answer in it, and what was sent can be amended."""
     receipts: bool = False
     """The provider tells when a message has arrived; where it does not, accepted is all that can be known."""
     per_s: float = 20.0
@@ -79,20 +81,66 @@ class Report:
     reason: str | None = None
 
 
-class Reporting(Protocol):
-    """A channel whose provider tells what became of its messages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """What a person did in a chat: the data of the button they pressed, or what they wrote.
+
+    `sender` is who did it and `chat` where, as addresses of the channel; `message_id` the message they answered.
+    """
+
+    sender: str
+    chat: str
+    text: str
+    message_id: str | None = None
+    handle: str = ""
+    """Lets the channel answer this very press."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the chat answers: `lines`, and under them buttons as (label, data)."""
+
+    lines: tuple[str, ...]
+    buttons: tuple[tuple[str, str], ...] = ()
+
+
+class Chatting(Protocol):
+    """A channel that people can answer in."""
+
+    name: str
+    kind: str
+
+    async def listen(self) -> tuple[Tap, ...]:
+        """Wait a while for what people do; empty where they did nothing. Raises `DeliveryError`."""
+
+    async def answer(self, tap: Tap, reply: Reply) -> None:
+        """Answer in the chat where it was done. Raises `DeliveryError`."""
+
+    async def amend(self, message_id: str, message: Message) -> None:
+        """Show in a message that was sent what came of it, without its buttons. Raises `DeliveryError`."""
+
+
+class Called(Protocol):
+    """A channel whose provider calls us."""
 
     name: str
     kind: str
     provider: str
     """The name in /hooks/{provider}."""
 
+    def read_call(self, call: Call) -> tuple[Report | Tap, ...] | None:
+        """What a genuine call says; None where this channel's secret did not sign it."""
+
+
+class Reporting(Protocol):
+    """A channel whose provider tells what became of its messages."""
+
+    name: str
+    kind: str
+
     @property
     def is_called(self) -> bool:
         """The provider was told where to report; else it has to be asked."""
-
-    def read_call(self, call: Call) -> tuple[Report, ...] | None:
-        """The reports in a genuine call; None where this channel's secret did not sign it."""
 
     async def look_up(self, message_id: str) -> Report | None:
         """Ask what became of a message; None where nothing is known yet. Raises `DeliveryError`."""

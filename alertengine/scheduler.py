@@ -15,6 +15,8 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.receipts import watch
+from alertengine.pipeline.taps import chatting, hear
+from alertengine.ports import Chatting
 from alertengine.store import directory, outbox
 from alertengine.store.outbox import Delivery
 
@@ -24,6 +26,7 @@ SWEEP_S = 0.5
 REFRESH_S = 2.0
 OUTBOX_S = 0.5
 WATCH_S = 2.0
+LISTEN_AGAIN_S = 15.0
 DRAIN_S = 8.0
 HOUR_S = 3600.0
 VERIFY_S = 60.0
@@ -44,6 +47,7 @@ class Scheduler:
         self._polled: dict[str, Service] = {}
         self._nudges: dict[str, asyncio.Event] = {}
         self._outbox: asyncio.Task[None] | None = None
+        self._listeners: list[asyncio.Task[None]] = []
         self._verify_after = 0.0
         self._jobs = AsyncIOScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -60,13 +64,14 @@ class Scheduler:
         self._every(VERIFY_S, self._verify)
         for work in self._hourly:
             self._every(HOUR_S, work)
+        self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
         self._jobs.start()
 
     async def stop(self) -> None:
         """Stop asking, finish what runs: a recovery that started gets a moment to be recorded."""
         if self._jobs.running:
             self._jobs.shutdown(wait=False)
-        background = [*self._polls.values(), *([self._outbox] if self._outbox else [])]
+        background = [*self._polls.values(), *self._listeners, *([self._outbox] if self._outbox else [])]
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -127,6 +132,15 @@ class Scheduler:
             except Exception as error:
                 log.warning("the outbox could not be read: %s", error)
             await _either(wake, OUTBOX_S)
+
+    async def _listen_forever(self, channel: Chatting) -> None:
+        while True:
+            try:
+                for tap in await channel.listen():
+                    await hear(self._engine, channel, tap)
+            except Exception as error:
+                log.warning("%s cannot be listened to: %s", channel.name, error)
+                await self._engine.clock.sleep(LISTEN_AGAIN_S)
 
     async def _deliver(self, delivery: Delivery) -> None:
         try:

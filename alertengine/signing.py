@@ -114,6 +114,10 @@ class TokenSigner:
             raise TokenInvalid from None
         return read_claims(payload, self._issuer, max_life_s)
 
+    def short_code(self, jti: str) -> str:
+        """Four digits that name a link to the person who has it; no secret, for it is told apart among theirs."""
+        return f"{int(self.form_token('code ' + jti), 16) % 10_000:04d}"
+
     def form_token(self, jti: str) -> str:
         """Goes with the page's own form: who posts it has seen the page, not the link alone."""
         key = hmac.digest(self._key, b"form", "sha256")

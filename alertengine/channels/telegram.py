@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import html
+import contextlib
+import hashlib
+import hmac
 import json
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from alertengine.channels import exchange
-from alertengine.core.fit import clip, fit, flatten, units
-from alertengine.core.message import REVIEW, Message
+from alertengine.channels.telegram_text import UPDATES, alert_body, amended_body, reply_body, tap_of
+from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Receipt, Traits
+from alertengine.ports import Call, Receipt, Reply, Tap, Traits
 from alertengine.tools import Tools
 
 HOST = "https://api.telegram.org"
-TEXT_LIMIT = 4096
-TITLE_LIMIT = 400
+LISTEN_S = 25.0
+WEBHOOK_CHECK_S = 3600.0
 _CHAT = re.compile(r"-?[0-9]{1,19}|@[A-Za-z0-9_]{4,40}")
 
 
 class Config(BaseModel):
-    """`bot_token` is what @BotFather gave. A contact's address is the number of their chat with the bot."""
+    """`bot_token` is what @BotFather gave. A contact's address is the number of their chat with the bot.
+
+    `updates`: how answers come in. "polling" works behind a firewall; "webhook" needs `server.base_url` in public.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["telegram"]
     bot_token: Annotated[SecretStr, Field(min_length=3)]
+    updates: Literal["polling", "webhook"] = "polling"
     base_url: Annotated[str, Field(pattern=r"^https?://")] = HOST
 
 
@@ -44,7 +49,7 @@ bot_token = "123456789:..."          # or: bot_token_file = "/etc/alertengine/te
 
 class TelegramChannel:
     kind = "telegram"
-    traits = Traits(idempotent=False, per_s=20, burst=30)
+    provider = "telegram"
 
     def __init__(self, name: str, config: Config | None, tools: Tools) -> None:
         """Without `config`, each contact brings the token of a bot."""
@@ -52,6 +57,9 @@ class TelegramChannel:
         self._tools = tools
         self._host = config.base_url.rstrip("/") if config else HOST
         self._token = config.bot_token.get_secret_value() if config else None
+        self._by_webhook = config is not None and config.updates == "webhook"
+        self._next_update = 0
+        self.traits = Traits(idempotent=False, per_s=20, burst=30, chats=config is not None)
         self._moved: dict[str, str] = {}
         """Groups that became supergroups have a new number; Telegram tells it again whenever this is lost."""
         self._plain: dict[str, None] = {}
@@ -69,7 +77,9 @@ class TelegramChannel:
         if token is None:
             raise DeliveryError("no telegram channel is configured", fault=Fault.CONFIG)
         chat = self._moved.get(address, address)
-        body = _message(chat, message, plain=idempotency_key in self._plain)
+        plain = idempotency_key in self._plain
+        # Only the configured bot is listened to: another one's buttons would do nothing.
+        body = alert_body(chat, message, plain=plain, answers=own is None and self.traits.chats)
         answer = await self._call(token, "sendMessage", body)
         result = exchange.answered_object(answer).get("result")
         if not answer.ok or not isinstance(result, dict):
@@ -77,7 +87,61 @@ class TelegramChannel:
         self._plain.pop(idempotency_key, None)
         return Receipt(provider_message_id=f"{chat}:{result.get('message_id')}")
 
-    async def _call(self, token: str, method: str, body: dict[str, Any]) -> Response:
+    async def listen(self) -> tuple[Tap, ...]:
+        """In webhook mode, make sure that Telegram calls us; else ask for what people did."""
+        if self._by_webhook:
+            await self._say("setWebhook", self._webhook())
+            await self._tools.clock.sleep(WEBHOOK_CHECK_S)
+            return ()
+        if not self._next_update:
+            await self._say("deleteWebhook", {})
+        asked = {"offset": self._next_update, "timeout": LISTEN_S, "allowed_updates": list(UPDATES)}
+        answer = await self._say("getUpdates", asked, timeout_s=LISTEN_S + exchange.TIMEOUT_S)
+        found = exchange.answered_object(answer).get("result")
+        updates = [u for u in found if isinstance(u, dict)] if isinstance(found, list) else []
+        # Asking for the next one tells Telegram that these were seen; a crash before that shows them again.
+        self._next_update = max([1, self._next_update, *(int(u.get("update_id", 0)) + 1 for u in updates)])
+        return tuple(tap for update in updates if (tap := tap_of(update)))
+
+    def read_call(self, call: Call) -> tuple[Tap, ...] | None:
+        given = call.headers.get("x-telegram-bot-api-secret-token", "")
+        if not self._by_webhook or not hmac.compare_digest(given.encode(), self._webhook_secret().encode()):
+            return None
+        try:
+            tap = tap_of(json.loads(call.body))
+        except (ValueError, RecursionError):
+            tap = None
+        return (tap,) if tap else ()
+
+    async def answer(self, tap: Tap, reply: Reply) -> None:
+        if tap.handle:
+            # The client spins until it gets this; too late is no harm, for what counts comes as a message.
+            with contextlib.suppress(DeliveryError):
+                await self._say("answerCallbackQuery", {"callback_query_id": tap.handle})
+        await self._say("sendMessage", reply_body(tap, reply))
+
+    async def amend(self, message_id: str, message: Message) -> None:
+        await self._say("editMessageText", amended_body(message_id, message))
+
+    async def _say(self, method: str, body: dict[str, Any], timeout_s: float | None = None) -> Response:
+        assert self._token is not None
+        answer = await self._call(self._token, method, body, timeout_s)
+        if not answer.ok:
+            raise self._refused(answer, "", "")
+        return answer
+
+    def _webhook(self) -> dict[str, Any]:
+        if self._tools.public_url is None:
+            raise DeliveryError('updates = "webhook" needs server.base_url', fault=Fault.CONFIG)
+        url = f"{self._tools.public_url}/hooks/telegram"
+        return {"url": url, "secret_token": self._webhook_secret(), "allowed_updates": list(UPDATES)}
+
+    def _webhook_secret(self) -> str:
+        return hashlib.sha256(f"telegram webhook\n{self._token}".encode()).hexdigest()
+
+    async def _call(
+        self, token: str, method: str, body: dict[str, Any], timeout_s: float | None = None
+    ) -> Response:
         # The token is in the path, as Telegram wants it: `Http` tells no URL in logs or errors.
         return await exchange.ask(
             self._tools,
@@ -85,6 +149,7 @@ class TelegramChannel:
             f"{self._host}/bot{token}/{method}",
             headers={"content-type": "application/json"},
             body=json.dumps(body, ensure_ascii=False).encode(),
+            timeout_s=timeout_s,
         )
 
     def _refused(self, answer: Response, address: str, key: str) -> DeliveryError:
@@ -96,7 +161,7 @@ class TelegramChannel:
             self._moved[address] = str(moved_to)
             return DeliveryError("the group became a supergroup; its new number is used", retry_after_s=0.0)
         fault, reason = classified(answer.status, str(told.get("description", "")))
-        if fault is Fault.TEMPLATE:
+        if fault is Fault.TEMPLATE and key:
             self._plain[key] = None
             while len(self._plain) > 1000:
                 self._plain.pop(next(iter(self._plain)))
@@ -116,6 +181,7 @@ _REFUSALS: tuple[tuple[int, str, Fault, str], ...] = (
     (400, "can't parse entities", Fault.TEMPLATE, "its formatting was refused; plain text is next"),
     (400, "button_url_invalid", Fault.TEMPLATE, "its button was refused; plain text is next"),
     (400, "inline keyboard button url", Fault.TEMPLATE, "its button was refused; plain text is next"),
+    (409, "", Fault.RETRY, "another program reads this bot's messages; give each daemon a bot of its own"),
     (401, "", Fault.CONFIG, "the bot token is not accepted; check bot_token"),
     (403, "blocked by the user", Fault.RECIPIENT, "the contact blocked the bot"),
     (403, "deactivated", Fault.RECIPIENT, "the contact's account is gone"),
@@ -134,39 +200,3 @@ def classified(status: int, description: str) -> tuple[Fault, str]:
             return fault, reason
     fault = Fault.UNKNOWN if 200 <= status < 300 else exchange.by_status(status)
     return fault, f"Telegram answered HTTP {status}"
-
-
-def _message(chat: str, message: Message, *, plain: bool) -> dict[str, Any]:
-    url = message.url
-    button = None if plain or url is None or not _takes_button(url) else {"text": REVIEW, "url": url}
-    text = _text(message, None if button else url, plain=plain)
-    body: dict[str, Any] = {
-        "chat_id": int(chat) if chat.lstrip("-").isdigit() else chat,
-        "text": text,
-        # A preview would fetch the link, and show it to a whole group.
-        "link_preview_options": {"is_disabled": True},
-    }
-    if not plain:
-        body["parse_mode"] = "HTML"
-    if button:
-        body["reply_markup"] = {"inline_keyboard": [[button]]}
-    return body
-
-
-def _takes_button(url: str) -> bool:
-    """Telegram refuses the whole message for a button on a host without a dot, such as localhost."""
-    return "." in (urlsplit(url).hostname or "")
-
-
-def _text(message: Message, url: str | None, *, plain: bool) -> str:
-    def shown(text: str, tag: str) -> str:
-        return text if plain else f"<{tag}>{html.escape(text, quote=False)}</{tag}>"
-
-    title = clip(flatten(message.title), TITLE_LIMIT)
-    footer = clip(flatten(message.footer), TITLE_LIMIT)
-    link = [f"{REVIEW}: {url}"] if url else []
-    room = TEXT_LIMIT - sum(units(part) + 1 for part in (title, footer, *link))
-    lines = [*fit([flatten(line) for line in message.body], room), *link]
-    if not plain:
-        lines = [html.escape(line, quote=False) for line in lines]
-    return "\n".join((shown(title, "b"), *lines, shown(footer, "i")))

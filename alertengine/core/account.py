@@ -91,8 +91,11 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _said("{kind} handed to {channel} for {contact}"),
+    EventType.ALERT_DELIVERED: _said("{kind} reached the phone of {contact}"),
+    EventType.ALERT_READ: _said("{kind} was read by {contact}"),
     EventType.ALERT_FAILED: _said("{kind} to {contact} failed, tried again: {error}"),
     EventType.ALERT_DEAD: _said("{kind} to {contact} given up: {error}"),
+    EventType.INCIDENT_ACKNOWLEDGED: _said("{who} is on it"),
     EventType.INCIDENT_ESCALATED: _said("Everybody told again: {reason}"),
     EventType.RECOVERY_PREVIEWED: _said("The link of {who} was opened"),
     EventType.RECOVERY_APPROVED: _approved,
@@ -111,5 +114,5 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "alert_delivered": _said("{kind} reached the phone of {contact}"),
     "alert_read": _said("{kind} was read by {contact}"),
     "incident_acknowledged": _said("{who} is on it"),
-    "incident_silenced": _said("Silenced by {who}"),
+    "incident_silenced": _said("Kept quiet: {reason}"),
 }

@@ -128,6 +128,15 @@ def approve(incident: Incident, actor: Actor, execution_id: str, how: Mapping[st
     return NewEvent(type=EventType.RECOVERY_AUTHORIZED, actor=actor, data=authorized)
 
 
+def acknowledge(incident: Incident, actor: Actor, how: Mapping[str, Any]) -> NewEvent:
+    if incident.stage not in DECIDABLE:
+        raise NotAwaitingApproval(standing(incident), stage=str(incident.stage))
+    if incident.acknowledged_by is not None:
+        raise NotAwaitingApproval(f"{incident.acknowledged_by.name} is on it already.")
+    data = {"round": incident.round, **how}
+    return NewEvent(type=EventType.INCIDENT_ACKNOWLEDGED, actor=actor, data=data)
+
+
 def reject(incident: Incident, actor: Actor, how: Mapping[str, Any]) -> NewEvent:
     if incident.stage not in DECIDABLE:
         raise NotAwaitingApproval(standing(incident), stage=str(incident.stage))

@@ -71,7 +71,7 @@ def _expire(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
 
 
 def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
-    if incident.escalated_at or not _unanswered_for(incident, policy.escalate_after_s, now):
+    if incident.escalated_at or incident.acknowledged_by or not _unanswered_for(incident, policy.escalate_after_s, now):
         return None
     return Step(do=Do.ESCALATE, reason=f"nobody answered for {policy.escalate_after_s:g} s")
 

@@ -20,6 +20,7 @@ class EventType(StrEnum):
     ALERT_READ = "alert_read"
     ALERT_FAILED = "alert_failed"
     ALERT_DEAD = "alert_dead"
+    INCIDENT_ACKNOWLEDGED = "incident_acknowledged"
     INCIDENT_ESCALATED = "incident_escalated"
     RECOVERY_PREVIEWED = "recovery_previewed"
     RECOVERY_APPROVED = "recovery_approved"

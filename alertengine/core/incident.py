@@ -56,6 +56,8 @@ class Incident:
     alert_queued_at: datetime | None = None
     """When people were first asked for the decision of this round."""
     escalated_at: datetime | None = None
+    acknowledged_by: Actor | None = None
+    """Who said that they are on it: nobody is called for this decision any more."""
     approvals: tuple[Actor, ...] = ()
     execution: Execution | None = None
     rejected_by: Actor | None = None
@@ -144,6 +146,10 @@ def _escalated(state: Incident, event: Event) -> Incident:
     return replace(state, escalated_at=event.at)
 
 
+def _acknowledged(state: Incident, event: Event) -> Incident:
+    return replace(state, acknowledged_by=event.actor)
+
+
 def _approved(state: Incident, event: Event) -> Incident:
     return replace(state, approvals=(*state.approvals, event.actor))
 
@@ -193,6 +199,7 @@ def _next_round(state: Incident, *_: Event) -> Incident:
         round=state.round + 1,
         alert_queued_at=None,
         escalated_at=None,
+        acknowledged_by=None,
         approvals=(),
     )
 
@@ -225,6 +232,7 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _accepted,
     EventType.INCIDENT_ESCALATED: _escalated,
+    EventType.INCIDENT_ACKNOWLEDGED: _acknowledged,
     EventType.RECOVERY_APPROVED: _approved,
     EventType.RECOVERY_AUTHORIZED: _authorized,
     EventType.RECOVERY_STARTED: _started,

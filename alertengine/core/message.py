@@ -21,6 +21,7 @@ class MessageKind(StrEnum):
     ALERT = "alert"
     ESCALATION = "escalation"
     LINK = "link"
+    ACKNOWLEDGED = "acknowledged"
     AUTHORIZED = "authorized"
     REJECTED = "rejected"
     FAILED = "failed"
@@ -56,6 +57,10 @@ class Letter:
     queued_at: datetime
     url: str | None = None
     valid_until: datetime | None = None
+    reference: str | None = None
+    """Names the link in a button, where the channel has buttons that answer."""
+    code: str | None = None
+    """Names it for somebody who types."""
     anchor: str | None = None
     """The ledger's size and root when the message left: what was recorded by then stands."""
     checkpoint: str | None = None
@@ -76,6 +81,8 @@ class Message:
     body: tuple[str, ...]
     footer: str
     url: str | None
+    reference: str | None = None
+    code: str | None = None
     at: datetime
     is_test: bool
     facts: Mapping[str, Any]
@@ -127,6 +134,8 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
         body=body,
         footer=_footer(incident, letter),
         url=letter.url,
+        reference=letter.reference,
+        code=letter.code,
         at=letter.now,
         is_test=incident.is_test,
         facts=_facts(incident, letter),
@@ -144,6 +153,11 @@ def _escalation(incident: Incident) -> tuple[str, tuple[str, ...]]:
 
 def _link(incident: Incident) -> tuple[str, tuple[str, ...]]:
     return f"Your new link: {incident.title}", (*_what(incident), *_proposal(incident))
+
+
+def _acknowledged(incident: Incident) -> tuple[str, tuple[str, ...]]:
+    who = incident.acknowledged_by.name if incident.acknowledged_by else "Somebody"
+    return f"{who} is on it: {incident.title}.", ()
 
 
 def _authorized(incident: Incident) -> tuple[str, tuple[str, ...]]:
@@ -295,6 +309,7 @@ _SIGN: Mapping[MessageKind, str] = {
     MessageKind.ALERT: "🔴",
     MessageKind.ESCALATION: "🔴",
     MessageKind.LINK: "🔴",
+    MessageKind.ACKNOWLEDGED: "👀",
     MessageKind.AUTHORIZED: "▶️",
     MessageKind.REJECTED: "✋",
     MessageKind.FAILED: "🟠",
@@ -310,6 +325,7 @@ _WORDS: Mapping[MessageKind, Callable[[Incident], tuple[str, tuple[str, ...]]]] 
     MessageKind.ALERT: _alert,
     MessageKind.ESCALATION: _escalation,
     MessageKind.LINK: _link,
+    MessageKind.ACKNOWLEDGED: _acknowledged,
     MessageKind.AUTHORIZED: _authorized,
     MessageKind.REJECTED: _rejected,
     MessageKind.FAILED: _failed,

@@ -78,11 +78,31 @@ async def open_link(engine: Engine, token: str) -> Opened:
 
 async def confirm(engine: Engine, token: str, how: How) -> Incident:
     """Approve by link. Answers the incident as it is then; raises a `Refused` that says why not."""
-    return await _by_link(engine, token, how, _approval(engine))
+    return await confirm_claims(engine, read(engine, token), how)
+
+
+async def confirm_claims(engine: Engine, claims: Claims, how: How) -> Incident:
+    """The same, for a link that is known by other means than its token: a button in a chat."""
+    return await _by_link(engine, claims, how, _approval(engine))
 
 
 async def reject(engine: Engine, token: str, how: How) -> Incident:
-    return await _by_link(engine, token, how, _rejection)
+    return await reject_claims(engine, read(engine, token), how)
+
+
+async def reject_claims(engine: Engine, claims: Claims, how: How) -> Incident:
+    return await _by_link(engine, claims, how, _rejection)
+
+
+async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
+    """Somebody is on it. Uses nothing up: the decision is still to be made."""
+
+    def work(tx: Transaction) -> Incident:
+        incident, contact = _known(tx, claims)
+        told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti)}
+        return _append(engine, tx, incident, approval.acknowledge(incident, contact.actor, told))
+
+    return await _decided(engine, work)
 
 
 async def confirm_as(engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How) -> Incident:
@@ -122,9 +142,7 @@ def _rejection(
     return approval.reject(incident, actor, how)
 
 
-async def _by_link(engine: Engine, token: str, how: How, decision: Decision) -> Incident:
-    claims = read(engine, token)
-
+async def _by_link(engine: Engine, claims: Claims, how: How, decision: Decision) -> Incident:
     def work(tx: Transaction) -> Incident:
         incident, contact = _known(tx, claims)
         _check_unused(tx, incident, claims)
@@ -221,8 +239,11 @@ async def _note(engine: Engine, claims: Claims, kind: EventType, data: How, acto
 
 
 async def reissue(engine: Engine, token: str, how: How) -> Incident:
+    return await reissue_claims(engine, read(engine, token), how)
+
+
+async def reissue_claims(engine: Engine, claims: Claims, how: How) -> Incident:
     """Send a fresh link to the contact of an expired one, after checking that there is still something to decide."""
-    claims = read(engine, token)
 
     def work(tx: Transaction) -> Incident:
         incident, contact = _known(tx, claims)
@@ -278,6 +299,7 @@ async def close(engine: Engine, tenant: str, incident_id: str, actor: Actor, not
 
 
 _MESSAGES: Mapping[str, MessageKind] = {
+    EventType.INCIDENT_ACKNOWLEDGED: MessageKind.ACKNOWLEDGED,
     EventType.RECOVERY_AUTHORIZED: MessageKind.AUTHORIZED,
     EventType.RECOVERY_REJECTED: MessageKind.REJECTED,
 }

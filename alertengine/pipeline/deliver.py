@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from alertengine.core import backoff
 from alertengine.core.approval import Claims
 from alertengine.core.events import EventType
 from alertengine.core.incident import Incident
-from alertengine.core.message import Letter, Message, compose, may_ask
+from alertengine.core.message import ASKS, Letter, Message, MessageKind, compose, may_ask
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.pipeline import gates
@@ -27,6 +28,8 @@ from alertengine.store.outbox import Delivery
 log = logging.getLogger(__name__)
 
 BATCH = 50
+OPEN = ASKS | {MessageKind.ACKNOWLEDGED}
+"""What leaves the question open, and so the buttons under it."""
 SEND_DEADLINE_S = 20.0
 LEASE_S = 60.0
 """A sender that died is taken to be gone after this; its message is sent again with the same key."""
@@ -65,6 +68,18 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
     else:
         assert channel is not None
         await _accepted(engine, delivery, channel, receipt)
+        if channel.traits.chats and delivery.kind not in OPEN:
+            await _amend(engine, delivery, channel, replace(message, body=(*message.body, incident.title)))
+
+
+async def _amend(engine: Engine, delivery: Delivery, channel: Channel, message: Message) -> None:
+    """Where the person was asked, show what came of it. A courtesy: the message itself has arrived."""
+    asked = outbox.asked(delivery.tenant_id, delivery.incident_id, delivery.contact_id)
+    for message_id in await engine.store.fetch(asked):
+        try:
+            await channel.amend(message_id, message)  # type: ignore[attr-defined]
+        except DeliveryError as error:
+            log.info("%s could not be amended: %s", message_id, error)
 
 
 async def _let_through(engine: Engine, channel: Channel, contact: Contact, delivery: Delivery) -> bool:
@@ -137,6 +152,8 @@ async def _compose(
         now=engine.now(),
         queued_at=delivery.queued_at,
         url=url,
+        reference=claims.jti if claims else None,
+        code=engine.tokens.short_code(claims.jti) if claims else None,
         valid_until=claims.expires_at if claims else None,
         anchor=short(head) if head else None,
         checkpoint=head.decode() if head else None,

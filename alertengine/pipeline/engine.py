@@ -37,6 +37,8 @@ class Memory:
     """By channel."""
     early: dict[tuple[str, str], Report] = field(default_factory=dict)
     """Reports that came before the message they are about was written down as taken; by kind and id."""
+    shown: dict[str, str] = field(default_factory=dict)
+    """Digest of the action that was shown in a chat, by link: what is confirmed there was seen first."""
     looked_up: dict[str, float] = field(default_factory=dict)
     """When a provider was last asked about a delivery (monotonic)."""
     ticked_at: float | None = None

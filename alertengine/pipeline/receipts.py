@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from alertengine.core.events import EventType
-from alertengine.errors import AlertEngineError, DeliveryError, Fault, Unsigned
+from alertengine.errors import AlertEngineError, DeliveryError, Fault
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.fallback import fall_back
 from alertengine.pipeline.notify import tell
-from alertengine.ports import Call, Report, Reporting
+from alertengine.ports import Report, Reporting
 from alertengine.store import directory, receipts
 from alertengine.store.base import Transaction
 from alertengine.store.outbox import Delivery
@@ -20,17 +20,6 @@ LOOK_UP_S = 5.0
 WATCHED = 200
 EARLY_LIMIT = 1000
 _EVENTS = {"delivered": EventType.ALERT_DELIVERED, "read": EventType.ALERT_READ}
-
-
-async def take_call(engine: Engine, provider: str, call: Call) -> int:
-    """Record what a provider reports; answer how many reports there were. Raises `Unsigned`."""
-    for channel in reporting(engine):
-        reports = channel.read_call(call) if channel.provider == provider else None
-        if reports is not None:
-            for report in reports:
-                await note(engine, channel.kind, report)
-            return len(reports)
-    raise Unsigned
 
 
 def reporting(engine: Engine) -> list[Reporting]:

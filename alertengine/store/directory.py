@@ -70,6 +70,16 @@ def contact(tenant: str, contact_id: str) -> Query[Contact | None]:
     )
 
 
+def verified_at(address: str) -> Query[list[Contact]]:
+    """The verified contacts of any tenant with this address."""
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NOT NULL AND address = ?"  # noqa: S608
+        " ORDER BY id LIMIT 100",
+        params=(address,),
+        decode=lambda rows: [_contact(row) for row in rows],
+    )
+
+
 def known_as(who: str) -> Query[list[Contact]]:
     """The contacts of any tenant with this id, name or address that are not verified yet."""
     return Query(

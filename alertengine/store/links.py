@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from alertengine.core.model import parse_time, rfc3339
-from alertengine.store.base import Query, Transaction
+from alertengine.store.base import Query, Row, Transaction
 
 
 def offer(
@@ -30,6 +31,47 @@ def offered(tenant: str, incident: str, jti: str) -> Query[bool]:
         sql="SELECT 1 FROM link WHERE jti = ? AND tenant = ? AND incident = ?",
         params=(jti, tenant, incident),
         decode=bool,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link that was sent, found by what names it in a button."""
+
+    jti: str
+    tenant_id: str
+    incident_id: str
+    contact_id: str
+    round: int
+    expires_at: datetime
+
+
+def named(jti: str) -> Query[Link | None]:
+    return Query(
+        sql="SELECT jti, tenant, incident, contact, round, expires_at FROM link WHERE jti = ?",
+        params=(jti,),
+        decode=lambda rows: _link(rows[0]) if rows else None,
+    )
+
+
+def newest_of(contact: str, limit: int) -> Query[list[Link]]:
+    """The links that this contact was sent, newest first."""
+    return Query(
+        sql="SELECT jti, tenant, incident, contact, round, expires_at FROM link WHERE contact = ?"
+        " ORDER BY expires_at DESC LIMIT ?",
+        params=(contact, limit),
+        decode=lambda rows: [_link(row) for row in rows],
+    )
+
+
+def _link(row: Row) -> Link:
+    return Link(
+        jti=row[0],
+        tenant_id=row[1],
+        incident_id=row[2],
+        contact_id=row[3],
+        round=row[4],
+        expires_at=parse_time(row[5]),
     )
 
 

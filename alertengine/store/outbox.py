@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from alertengine.core.message import MessageKind
+from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.store.base import Query, Row, Transaction
 
@@ -198,6 +198,18 @@ def delivery(tenant: str, delivery_id: str) -> Query[tuple[Delivery, str] | None
         sql=f"SELECT {DELIVERY}, d.state FROM delivery AS d WHERE d.tenant = ? AND d.id = ?",  # noqa: S608
         params=(tenant, delivery_id),
         decode=lambda rows: (delivery_of(rows[0]), rows[0][11]) if rows else None,
+    )
+
+
+def asked(tenant: str, incident: str, contact: str) -> Query[list[str]]:
+    """The provider's ids of the messages by which this contact was asked for a decision, newest first."""
+    kinds = ", ".join(f"'{kind}'" for kind in sorted(ASKS))
+    return Query(
+        sql="SELECT a.provider_message_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery"  # noqa: S608
+        " WHERE d.tenant = ? AND d.incident = ? AND d.contact = ? AND a.provider_message_id IS NOT NULL"
+        f" AND d.kind IN ({kinds}) ORDER BY a.at DESC LIMIT 5",
+        params=(tenant, incident, contact),
+        decode=lambda rows: [row[0] for row in rows],
     )
 
 

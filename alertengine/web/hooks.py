@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from alertengine.pipeline import receipts
+from alertengine.pipeline import hooks
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Call
 
@@ -14,8 +14,8 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.post("/hooks/{provider}", status_code=204, response_class=Response)
     async def post_hook(provider: str, request: Request) -> None:
-        """Delivery receipts. A provider's signature is the key; the same call twice changes nothing."""
-        await receipts.take_call(engine, provider, await _call(engine, request))
+        """Receipts and answers. A provider's signature is the key; the same call twice changes nothing."""
+        await hooks.take_call(engine, provider, await _call(engine, request))
 
     return routes
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +20,27 @@ FIELDS = {
         *("chat_id", "message_thread_id", "text", "parse_mode", "entities", "link_preview_options"),
         *("disable_notification", "protect_content", "reply_parameters", "reply_markup"),
     },
+    "editMessageText": {
+        "chat_id",
+        "message_id",
+        "text",
+        "parse_mode",
+        "link_preview_options",
+        "reply_markup",
+    },
+    "answerCallbackQuery": {"callback_query_id", "text", "show_alert"},
+    "getUpdates": {"offset", "limit", "timeout", "allowed_updates"},
+    "setWebhook": {"url", "secret_token", "allowed_updates", "max_connections"},
+    "deleteWebhook": {"drop_pending_updates"},
+}
+
+METHODS = {
+    "sendMessage": "send_message",
+    "editMessageText": "edit_message_text",
+    "answerCallbackQuery": "answer_callback_query",
+    "getUpdates": "get_updates",
+    "setWebhook": "set_webhook",
+    "deleteWebhook": "delete_webhook",
 }
 
 
@@ -30,6 +54,11 @@ class TelegramServer(LoopbackServer):
         self.moved: dict[int, int] = {}
         """Groups that became supergroups, with their new numbers."""
         self.messages: list[dict[str, Any]] = []
+        self.updates: list[dict[str, Any]] = []
+        self.answered: list[str] = []
+        """The presses that were answered."""
+        self.webhook: dict[str, Any] | None = None
+        self._happened = asyncio.Event()
 
     def answer(self, request: Request) -> Reply:
         match = re.fullmatch(r"/bot([^/]+)/(\w+)", request.path)
@@ -43,7 +72,86 @@ class TelegramServer(LoopbackServer):
         body = request.json()
         for name in sorted(body.keys() - FIELDS[method]):
             self.problem(f"{method}: there is no field {name}")
-        return self._send_message(body)
+        reply: Reply = getattr(self, f"_{METHODS[method]}")(body)
+        return reply
+
+    async def respond(self, request: Request) -> Reply:
+        if request.path.endswith("/getUpdates") and not self._newer(request.json()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(request.json().get("timeout", 0)):
+                    await self._happened.wait()
+        return self.answer(request)
+
+    async def press(
+        self, data: str, user: int = 1001, message: int = 1, chat: int | None = None
+    ) -> int | None:
+        """Somebody presses a button under a message."""
+        shown = {"message_id": message, "chat": {"id": chat or user}, "date": 1767323045}
+        return await self._happen(
+            {"callback_query": {"id": "77", "from": {"id": user}, "message": shown, "data": data}}
+        )
+
+    async def write(self, text: str, user: int = 1001) -> int | None:
+        """Somebody writes to the bot."""
+        return await self._happen(
+            {
+                "message": {
+                    "message_id": 9,
+                    "from": {"id": user},
+                    "chat": {"id": user},
+                    "date": 1,
+                    "text": text,
+                }
+            }
+        )
+
+    async def _happen(self, update: dict[str, Any]) -> int | None:
+        """Kept for getUpdates; or told to the webhook, which answers an HTTP status."""
+        numbered = {"update_id": len(self.updates) + 500, **update}
+        self.updates.append(numbered)
+        self._happened.set()
+        if self.webhook is None:
+            return None
+        secret = self.webhook.get("secret_token", "")
+        body = json.dumps(numbered).encode()
+        return await self.call(self.webhook["url"], body, x_telegram_bot_api_secret_token=secret)
+
+    def _newer(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        return [update for update in self.updates if update["update_id"] >= body.get("offset", 0)]
+
+    def _get_updates(self, body: dict[str, Any]) -> Reply:
+        if self.webhook is not None:
+            return refused(409, "Conflict: can't use getUpdates method while webhook is active")
+        self._happened.clear()
+        return replied({"ok": True, "result": self._newer(body)})
+
+    def _set_webhook(self, body: dict[str, Any]) -> Reply:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", body.get("secret_token", "")):
+            return refused(400, "Bad Request: secret token contains unallowed characters")
+        self.webhook = body
+        return replied({"ok": True, "result": True})
+
+    def _delete_webhook(self, body: dict[str, Any]) -> Reply:
+        self.webhook = None
+        return replied({"ok": True, "result": True})
+
+    def _answer_callback_query(self, body: dict[str, Any]) -> Reply:
+        self.answered.append(body["callback_query_id"])
+        return replied({"ok": True, "result": True})
+
+    def _edit_message_text(self, body: dict[str, Any]) -> Reply:
+        found = [
+            m
+            for m in self.messages
+            if (m["chat"]["id"], m["message_id"]) == (body["chat_id"], body["message_id"])
+        ]
+        wrong = text_fault(body) or _keyboard_fault(body.get("reply_markup"))
+        if not found or wrong:
+            return refused(400, f"Bad Request: {wrong or 'message to edit not found'}")
+        if "reply_markup" not in body:
+            found[0].pop("reply_markup", None)
+        found[0].update(body)
+        return replied({"ok": True, "result": True})
 
     def _send_message(self, body: dict[str, Any]) -> Reply:
         chat = body.get("chat_id")

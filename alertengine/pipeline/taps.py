@@ -1,0 +1,168 @@
+"""Decisions made in a chat: seen first, then confirmed, by somebody who is known.
+
+A provider's word says where an answer came from; whether that address may decide is looked up here.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from alertengine.core.approval import Claims, standing
+from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.model import ActionSpec, Contact
+from alertengine.core.taps import Command, Verb, button, parse
+from alertengine.errors import DeliveryError, NotAnApprover, Refused, StoreUnavailable, TokenExpired
+from alertengine.pipeline import approve
+from alertengine.pipeline.advance import advance
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.notify import may_decide
+from alertengine.pipeline.preview import preview
+from alertengine.ports import Chatting, Reply, Tap
+from alertengine.store import directory, incidents, links
+from alertengine.store.links import Link
+
+log = logging.getLogger(__name__)
+
+SHOWN_LIMIT = 1000
+LINKS = 20
+"""How far back a typed code reaches."""
+
+
+def chatting(engine: Engine) -> list[Chatting]:
+    return [c for c in engine.channels.values() if c.traits.chats]  # type: ignore[misc]
+
+
+async def hear(engine: Engine, channel: Chatting, tap: Tap) -> None:
+    """Do what was asked in a chat and answer there. What is not meant for us is passed over in silence."""
+    command = parse(tap.text)
+    if command is None:
+        return
+    try:
+        reply = await _reply(engine, channel, tap, command)
+    except (Refused, StoreUnavailable) as refusal:
+        reply = Reply(lines=(str(refusal),), buttons=_way_out(refusal, command))
+    if reply is not None:
+        try:
+            await channel.answer(tap, reply)
+        except DeliveryError as error:
+            log.warning("An answer in %s could not be given: %s", channel.name, error)
+
+
+async def _reply(engine: Engine, channel: Chatting, tap: Tap, command: Command) -> Reply | None:
+    at_address = await engine.store.fetch(directory.verified_at(tap.sender))
+    people = [c for c in at_address if getattr(engine.channel_of(c), "name", None) == channel.name]
+    link = await _link(engine, people, command)
+    if link is None:
+        return Reply(lines=("This is not known any more.",)) if people else None
+    incident = await engine.store.fetch(incidents.incident(link.tenant_id, link.incident_id))
+    if incident is None:
+        return None
+    how = {"by": "chat", "chat": tap.chat, "sender": tap.sender}
+    person = next((p for p in people if p.tenant_id == link.tenant_id and may_decide(p)), None)
+    if person is None:
+        stranger = _claims(engine, link, f"{channel.kind}:{tap.sender}", incident)
+        await approve.note_refusal(engine, stranger, NotAnApprover(), how)
+        raise NotAnApprover
+    return await _do(engine, command, link, person, incident, how)
+
+
+async def _link(engine: Engine, people: list[Contact], command: Command) -> Link | None:
+    if command.reference is not None:
+        return await engine.store.fetch(links.named(command.reference))
+    for person in people:
+        for link in await engine.store.fetch(links.newest_of(person.id, LINKS)):
+            if engine.tokens.short_code(link.jti) == command.code:
+                return link
+    return None
+
+
+def _claims(engine: Engine, link: Link, contact_id: str, incident: Incident) -> Claims:
+    """What the token in the same message says, for today's proposal: what was seen is checked apart."""
+    action = incident.action
+    return Claims(
+        issuer=engine.tokens.issuer,
+        contact_id=contact_id,
+        tenant_id=link.tenant_id,
+        incident_id=link.incident_id,
+        round=link.round,
+        action=action.name if action else "",
+        digest=action.digest() if action else "",
+        jti=link.jti,
+        issued_at=link.expires_at - timedelta(seconds=engine.policy.approval_timeout_s),
+        expires_at=link.expires_at,
+    )
+
+
+async def _do(
+    engine: Engine, command: Command, link: Link, person: Contact, incident: Incident, how: approve.How
+) -> Reply:
+    claims = _claims(engine, link, person.id, incident)
+    if command.verb is Verb.ACKNOWLEDGE:
+        await approve.acknowledge(engine, claims, how)
+        return Reply(lines=("You are on it. Nobody else is called for now.",), buttons=_see(link))
+    if command.verb is Verb.REJECT:
+        await approve.reject_claims(engine, claims, how)
+        return Reply(lines=("Noted: nothing is run.",))
+    if command.verb is Verb.NEW_LINK:
+        await approve.reissue_claims(engine, claims, how)
+        return Reply(lines=("A new link is on its way.",))
+    if incident.action is None or incident.stage not in DECIDABLE:
+        return Reply(lines=(standing(incident),))
+    if command.verb is Verb.RUN and _was_seen(engine, command, link, incident.action):
+        return await _run(engine, claims, how)
+    return await _show(engine, claims, person, incident, incident.action, how)
+
+
+async def _run(engine: Engine, claims: Claims, how: approve.How) -> Reply:
+    decided = await approve.confirm_claims(engine, claims, how)
+    engine.spawn(advance(engine, decided.tenant_id, decided.id))
+    if decided.execution is None or decided.stage in DECIDABLE:
+        given, needed = len(decided.approvals), decided.approvals_needed
+        return Reply(lines=(f"Your approval counts: {given} of {needed}.",))
+    return Reply(lines=(f"Authorized. {decided.execution.action} runs now; you are told what comes of it.",))
+
+
+async def _show(
+    engine: Engine, claims: Claims, person: Contact, incident: Incident, action: ActionSpec, how: approve.How
+) -> Reply:
+    """The first step: exactly what would run. Only after it can it be confirmed."""
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    shown = await preview(engine, incident, service)
+    assert shown is not None
+    opened = approve.Opened(
+        claims=claims, contact=person, incident=incident, service=service, used_at=None, expired=False
+    )
+    await approve.note_preview(engine, opened, how)
+    engine.memory.shown[claims.jti] = claims.digest
+    while len(engine.memory.shown) > SHOWN_LIMIT:
+        engine.memory.shown.pop(next(iter(engine.memory.shown)))
+    says = () if shown.text is None else (f"It says: {shown.text}",)
+    typed = f"Or reply {engine.tokens.short_code(claims.jti)} YES, or NO."
+    run = button(Verb.RUN, claims.jti, _proof(engine, claims.jti, claims.digest))
+    return Reply(
+        lines=(incident.title, f"This would run: {action.name}: {shown.would_run}", *says, typed),
+        buttons=((f"Run {action.name} now", run), ("Do not run", button(Verb.REJECT, claims.jti))),
+    )
+
+
+def _was_seen(engine: Engine, command: Command, link: Link, action: ActionSpec) -> bool:
+    """Exactly what would run now was shown before: by the button's own proof, or to this link a moment ago."""
+    digest = action.digest()
+    if command.proof is not None:
+        return command.proof == _proof(engine, link.jti, digest)
+    return engine.memory.shown.get(link.jti) == digest
+
+
+def _proof(engine: Engine, jti: str, digest: str) -> str:
+    return engine.tokens.form_token(f"{jti} {digest}")[:12]
+
+
+def _see(link: Link) -> tuple[tuple[str, str], ...]:
+    return (("What would run?", button(Verb.SEE, link.jti)),)
+
+
+def _way_out(refusal: Exception, command: Command) -> tuple[tuple[str, str], ...]:
+    if isinstance(refusal, TokenExpired) and command.reference:
+        return (("Send me a new link", button(Verb.NEW_LINK, command.reference)),)
+    return ()
