@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alertengine.cli.output import show, show_json, visible
+from alertengine.cli.output import show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from rich.console import Group
 
 Json = dict[str, Any]
 
@@ -35,18 +35,28 @@ def diagnose(
         show(told(found))
 
 
-def told(found: Json) -> Text:
-    from rich.text import Text
+def told(found: Json) -> Group:
+    from rich.console import Group
+    from rich.table import Table
 
-    lines = [
-        f"  likely       {_cause(found)}",
-        f"  why          {visible(found['summary'])}",
-        *(f"  {'measured' if at == 0 else '':12} {line}" for at, line in enumerate(_measured(found))),
-        *(f"  or           {line}" for line in _alternatives(found)),
-        f"  check first  {visible(found['check_first'])}",
-        f"  would run    {_proposal(found)}",
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in rows(found):
+        table.add_row(f"  {label}", styled(text))
+    return Group(styled(_heading(found), "bold"), table)
+
+
+def rows(found: Json) -> list[tuple[str, str]]:
+    measured = [item["text"] for item in found["evidence"]]
+    return [
+        ("likely", f"{_in_words(found)}, {found['source']}"),
+        ("why", found["summary"]),
+        *(("measured" if at == 0 else "", text) for at, text in enumerate(measured)),
+        *(("or", _in_words(guess)) for guess in found["alternatives"]),
+        ("check first", found["check_first"]),
+        ("would run", _proposal(found)),
     ]
-    return Text.assemble((_heading(found), "bold"), "\n", "\n".join(lines))
 
 
 def _heading(found: Json) -> str:
@@ -54,11 +64,7 @@ def _heading(found: Json) -> str:
     how = f"{found['service']} is {health.get('health', 'not known')}"
     headline = f": {health['headline']}" if health.get("headline") else ""
     when = f" ({found['incident_id']}, as it was found)" if found["incident_id"] else ""
-    return visible(f"{how}{headline}{when}")
-
-
-def _cause(found: Json) -> str:
-    return visible(f"{_in_words(found)}, {found['source']}")
+    return f"{how}{headline}{when}"
 
 
 def _in_words(guess: Json) -> str:
@@ -67,18 +73,10 @@ def _in_words(guess: Json) -> str:
     return f"{CAUSES.get(guess['cause'], guess['cause'])} ({100 * guess['confidence']:.0f} % sure)"
 
 
-def _measured(found: Json) -> list[str]:
-    return [visible(item["text"]) for item in found["evidence"]]
-
-
-def _alternatives(found: Json) -> list[str]:
-    return [visible(_in_words(guess)) for guess in found["alternatives"]]
-
-
 def _proposal(found: Json) -> str:
     action = found["action"]
     if action is None:
         return "nothing"
     what = f": {action['description']}" if action["description"] else ""
     known = f". {found['experience']['text']}" if found.get("experience") else ""
-    return visible(f"{action['name']}{what}{known}")
+    return f"{action['name']}{what}{known}"

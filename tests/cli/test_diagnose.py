@@ -6,27 +6,28 @@ from typing import Any
 
 import pytest
 
-from alertengine.cli.diagnose import told as drawn
+from alertengine.cli.diagnose import rows, told
+from alertengine.cli.output import show
 from alertengine.testing import RESTART_POOL, diagnosed
 
 
 def test_a_service_that_does_not_answer_is_told_and_nothing_opened(cli: Any) -> None:
     cli.onboard()
-    told = cli("diagnose", "payments").stdout
+    shown = cli("diagnose", "payments").stdout
     found = cli.json("diagnose", "payments")
 
-    assert "payments is unreachable: nothing answers" in told
-    assert "service cannot be reached" in told
+    assert "payments is unreachable: nothing answers" in shown
+    assert "service cannot be reached" in shown
     assert (found["cause"], found["source"], found["recommended_action"]) == ("service_down", "rules", None)
     assert cli.json("incidents") == {"incidents": []}
 
 
 def test_an_incident_is_told_as_it_was_found(cli: Any) -> None:
     incident = cli.rehearse()
-    told = cli("diagnose", incident).stdout
+    shown = cli("diagnose", incident).stdout
 
-    assert f"({incident}, as it was found)" in told
-    assert "This is a test: nothing is wrong." in told
+    assert f"({incident}, as it was found)" in shown
+    assert "This is a test: nothing is wrong." in shown
     assert cli.json("diagnose", incident)["recommended_action"] == "test"
     assert [e["type"] for e in cli.json("audit", incident)["events"]][-1] == "alert_accepted"
 
@@ -48,14 +49,22 @@ def test_every_part_has_its_line() -> None:
             experience={"text": "Helped 4 of 5 times, median 40 s."},
         ).data,
     }
-    lines = drawn(found).plain.splitlines()
+    text = f"{RESTART_POOL.name}: {RESTART_POOL.description}. Helped 4 of 5 times, median 40 s."
 
-    assert lines == [
-        "payments is critical: 61 % of requests to POST /pay fail",
-        "  likely       database connections are used up (92 % sure), rules",
-        "  why          Database connections are used up.",
-        "  measured     waiting for a db connection: 1.3 s at P95 (usual 0 ms)",
-        "  or           database is slow (5 % sure)",
-        "  check first  the pool's size",
-        f"  would run    {RESTART_POOL.name}: {RESTART_POOL.description}. Helped 4 of 5 times, median 40 s.",
+    assert rows(found) == [
+        ("likely", "database connections are used up (92 % sure), rules"),
+        ("why", "Database connections are used up."),
+        ("measured", "waiting for a db connection: 1.3 s at P95 (usual 0 ms)"),
+        ("or", "database is slow (5 % sure)"),
+        ("check first", "the pool's size"),
+        ("would run", text),
     ]
+
+
+def test_what_an_app_wrote_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = diagnosed(summary="\x1b[2J[bold]\u202e", check_first="a\r\nb").data
+    show(told({"service": "\x1b]0;x\x07", "incident_id": None, "health": None, **hostile}))
+
+    shown = capsys.readouterr().out
+    assert not any(c in shown for c in "\x1b\x07\r\u202e")
+    assert "[bold]" in shown
