@@ -107,6 +107,7 @@ async def open_engine(
             actions=_actions(settings, tools),
             catalogue=catalogue(settings),
             policy=settings.policy.policy(),
+            plans=settings.offered(),
             tokens=TokenSigner(secret, settings.base_url),
             vault=tools.vault,
             base_url=settings.base_url,

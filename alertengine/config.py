@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from alertengine.core.plans import PLANS, Feature, Plan
 from alertengine.core.policy import Policy
 from alertengine.errors import ConfigError
 
@@ -93,6 +94,34 @@ class RetentionSection(_Section):
     """Where its bundle goes; a relative path lies in the data directory, and empty means: keep no bundle."""
 
 
+Number = Annotated[int, Field(ge=1)] | Literal["unlimited"]
+
+
+class PlanSection(_Section):
+    """What is given changes the plan of this name; in a plan of another name, what is not given is not limited."""
+
+    services: Number | None = None
+    incidents: Number | None = None
+    channels: list[str] | None = None
+    features: list[Feature] | None = None
+
+    def plan(self, name: str) -> Plan:
+        base = PLANS.get(name, Plan(name=name))
+        return Plan(
+            name=name,
+            services=_number(self.services, base.services),
+            incidents=_number(self.incidents, base.incidents),
+            channels=base.channels if self.channels is None else frozenset(self.channels),
+            features=base.features if self.features is None else frozenset(self.features),
+        )
+
+
+def _number(given: int | str | None, usual: int | None) -> int | None:
+    if given is None:
+        return usual
+    return given if isinstance(given, int) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What is in force. Channels and actions are the validated settings of their kinds, by name."""
@@ -106,9 +135,14 @@ class Settings:
     retention: RetentionSection
     channels: Mapping[str, Any]
     actions: Mapping[str, Any]
+    plans: Mapping[str, PlanSection]
     data_dir: Path
     path: Path | None
     """The file that was read; None where there was none."""
+
+    def offered(self) -> dict[str, Plan]:
+        """Every plan, as the operator changed it."""
+        return {**PLANS, **{name: section.plan(name) for name, section in self.plans.items()}}
 
     @property
     def base_url(self) -> str:
@@ -134,6 +168,7 @@ _SECTIONS: Mapping[str, type[_Section]] = {
     "retention": RetentionSection,
 }
 _NAMED = ("channels", "actions")
+_TABLES = (*_NAMED, "plans")
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "ALERTENGINE_BASE_URL": ("server", "base_url"),
@@ -181,7 +216,7 @@ def load(
         raw.setdefault(section, {})[name] = value
     _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
     _apply_channel_environment(raw, environ)
-    unknown = raw.keys() - _SECTIONS.keys() - set(_NAMED)
+    unknown = raw.keys() - _SECTIONS.keys() - set(_TABLES)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
     sections: dict[str, Any] = {
         name: _section(name, model, raw.get(name, {}), problems) for name, model in _SECTIONS.items()
@@ -189,6 +224,7 @@ def load(
     named: dict[str, Any] = {
         table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED
     }
+    named["plans"] = _plans(raw.get("plans", {}), problems)
     if not raw.get("channels"):
         model = kinds["channels"]("console")
         named["channels"] = {"console": model()} if model else {}
@@ -308,6 +344,13 @@ def _named_tables(
     return named
 
 
+def _plans(raw: Any, problems: list[str]) -> dict[str, Any]:
+    if not isinstance(raw, dict) or not all(isinstance(row, dict) for row in raw.values()):
+        problems.append("plans: must be tables: [plans.NAME]")
+        return {}
+    return {name: _validated(f"plans.{name}", PlanSection, row, problems) for name, row in raw.items()}
+
+
 def _validated(where: str, model: type[M], raw: dict[str, Any], problems: list[str]) -> M | None:
     try:
         return model.model_validate(raw)
@@ -329,7 +372,7 @@ def _say(error: Any, model: type[BaseModel]) -> str:
 
 
 def _known() -> str:
-    return ", ".join((*_SECTIONS, *_NAMED))
+    return ", ".join((*_SECTIONS, *_TABLES))
 
 
 def _weak(secret: str) -> bool:

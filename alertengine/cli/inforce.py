@@ -14,7 +14,7 @@ from alertengine.cli.meanings import sections
 from alertengine.config import ENVIRONMENT, Settings
 from alertengine.core.diagnosis.redaction import redact
 
-NAMED = ("channels", "actions")
+NAMED = ("channels", "actions", "plans")
 HIDDEN = "[hidden]"
 
 

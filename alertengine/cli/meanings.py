@@ -47,6 +47,11 @@ KEYS: Mapping[str, str] = {
     "name": "The name given to `@monitor.recovery(name)` in the app.",
     "base_url": "Where the provider's API is.",
     "form": "The shape of the message.",
+    "services": 'How many services a tenant has; `"unlimited"` is no limit.',
+    "incidents": "How many incidents in 30 days; past it all are recorded and one a day is sent.",
+    "channels": "Kinds of channels that people can be told by; the console always is.",
+    "features": "Of `model_diagnosis`, `team_approvals`, `dead_letters`, `custom_thresholds`, `compliance_export`, "
+    "`sso`.",
 }
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from alertengine import config, registry
 from alertengine.cli.meanings import KEYS, MEANINGS, sections
+from alertengine.core.plans import PLANS
 
 HEAD = """\
 # Configuration
@@ -30,6 +31,13 @@ The data directory holds the store, the socket and generated secrets, and belong
 """
 
 
+PLANS_HEAD = """\
+What a tenant may have. Only the operator onboards tenants, names their plan and changes this table: what is given
+changes the plan of that name, and another name makes a plan of its own, without limits but those given. Past the
+number of incidents nothing is lost: each is still opened and recorded, and one a day is sent, as "quota reached".
+"""
+
+
 def configuration() -> str:
     parts = [HEAD, *_variables(), ""]
     for name, model in sections().items():
@@ -38,7 +46,20 @@ def configuration() -> str:
     parts += _kinds(registry.CHANNELS)
     parts += ["## Recoveries: `[actions.NAME]`", ""]
     parts += ["What may be proposed and, once a person approved it, run: once.", ""]
-    return "\n".join(parts + _kinds(registry.ACTIONS)).rstrip() + "\n"
+    parts += _kinds(registry.ACTIONS)
+    parts += ["## Plans: `[plans.NAME]`", "", PLANS_HEAD, *_plans(), ""]
+    parts += [*_table("", config.PlanSection), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _plans() -> Iterator[str]:
+    yield "| plan | services | incidents in 30 days | channels | features |"
+    yield "|---|---|---|---|---|"
+    for plan in PLANS.values():
+        numbers = [str(number or "no limit") for number in (plan.services, plan.incidents)]
+        words = ["all" if plan.channels is None else ", ".join(sorted(plan.channels))]
+        words.append(", ".join(sorted(plan.features)) or "none")
+        yield f"| `{plan.name}` | {' | '.join([*numbers, *words])} |"
 
 
 def _variables() -> Iterator[str]:

@@ -71,15 +71,25 @@ def _expire(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
 
 
 def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
-    if incident.escalated_at or incident.acknowledged_by or not _unanswered_for(incident, policy.escalate_after_s, now):
+    if (
+        incident.escalated_at
+        or incident.acknowledged_by
+        or not _unanswered_for(incident, policy.escalate_after_s, now)
+    ):
         return None
     return Step(do=Do.ESCALATE, reason=f"nobody answered for {policy.escalate_after_s:g} s")
 
 
 def _ask(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
-    if incident.stage is not Stage.DIAGNOSED or incident.alert_queued_at:
+    if incident.stage is not Stage.DIAGNOSED or incident.alert_queued_at or _quiet(incident, now):
         return None
     return Step(do=Do.ASK, reason="a decision is needed")
+
+
+def _quiet(incident: Incident, now: datetime) -> bool:
+    """Quotas silence for a day at most, and a clock that was set back does not make it longer."""
+    until = incident.quiet_until
+    return until is not None and incident.over_quota and now < until <= now + timedelta(days=1)
 
 
 def _start(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:

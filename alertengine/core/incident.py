@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from alertengine.core.events import Event, EventType, Stage
-from alertengine.core.model import ActionSpec, Actor
+from alertengine.core.model import ActionSpec, Actor, parse_time
 
 DECIDABLE = frozenset({Stage.DETECTED, Stage.DIAGNOSED, Stage.ALERTED})
 """Stages in which a person may authorize or reject."""
@@ -61,6 +61,9 @@ class Incident:
     approvals: tuple[Actor, ...] = ()
     execution: Execution | None = None
     rejected_by: Actor | None = None
+    over_quota: bool = False
+    """Past the number that the plan includes, and not alerted yet."""
+    quiet_until: datetime | None = None
     last_at: datetime
     closed_at: datetime | None = None
     healthy: bool = False
@@ -117,6 +120,7 @@ def _detected(event: Event) -> Incident:
         version=event.seq,
         is_test=data.get("is_test", False),
         detected=data,
+        over_quota="quota" in data,
         last_at=event.at,
     )
 
@@ -134,12 +138,16 @@ def _diagnosed(state: Incident, event: Event) -> Incident:
 def _queued(state: Incident, event: Event) -> Incident:
     if not event.data.get("asks"):
         return state
-    return replace(state, alert_queued_at=state.alert_queued_at or event.at)
+    return replace(state, alert_queued_at=state.alert_queued_at or event.at, over_quota=False)
 
 
 def _accepted(state: Incident, event: Event) -> Incident:
     asked = event.data.get("asks") and state.stage in (Stage.DETECTED, Stage.DIAGNOSED)
     return replace(state, stage=Stage.ALERTED) if asked else state
+
+
+def _silenced(state: Incident, event: Event) -> Incident:
+    return replace(state, quiet_until=parse_time(event.data["until"]))
 
 
 def _escalated(state: Incident, event: Event) -> Incident:
@@ -232,6 +240,7 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _accepted,
     EventType.INCIDENT_ESCALATED: _escalated,
+    EventType.INCIDENT_SILENCED: _silenced,
     EventType.INCIDENT_ACKNOWLEDGED: _acknowledged,
     EventType.RECOVERY_APPROVED: _approved,
     EventType.RECOVERY_AUTHORIZED: _authorized,

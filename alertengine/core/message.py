@@ -143,7 +143,7 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
 
 
 def _alert(incident: Incident) -> tuple[str, tuple[str, ...]]:
-    return incident.title, (*_what(incident), *_why(incident), *_proposal(incident))
+    return incident.title, (*_what(incident), *_why(incident), *_proposal(incident), *_quota(incident))
 
 
 def _escalation(incident: Incident) -> tuple[str, tuple[str, ...]]:
@@ -254,6 +254,16 @@ def _proposal(incident: Incident) -> tuple[str, ...]:
     known = (incident.diagnosis or {}).get("experience")
     before = f" {known['text']}" if known else ""
     return (f"Proposed: {action.name}{words}.{before}",)
+
+
+def _quota(incident: Incident) -> tuple[str, ...]:
+    quota = incident.detected.get("quota")
+    if quota is None:
+        return ()
+    number = (
+        f"incident {quota['opened']} in 30 days, and the plan {quota['plan']} includes {quota['included']}"
+    )
+    return (f"Quota reached: {number}. Today's others are on the record, not sent.",)
 
 
 def _execution(incident: Incident) -> Execution:

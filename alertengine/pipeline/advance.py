@@ -14,6 +14,7 @@ from alertengine.pipeline.diagnose import diagnose, propose_anew
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
 from alertengine.pipeline.notify import record
+from alertengine.pipeline.quota import ask_sparingly
 from alertengine.store import incidents
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,10 @@ async def _diagnose(engine: Engine, incident: Incident, step: Step) -> None:
 
 
 async def _ask(engine: Engine, incident: Incident, step: Step) -> None:
-    await record(engine, incident, [], _asking(incident))
+    if incident.over_quota:
+        await ask_sparingly(engine, incident)
+    else:
+        await record(engine, incident, [], _asking(incident))
 
 
 def _asking(incident: Incident) -> MessageKind:
@@ -96,7 +100,8 @@ async def _verify(engine: Engine, incident: Incident, step: Step) -> None:
 
 
 async def _heal(engine: Engine, incident: Incident, step: Step) -> None:
-    await record(engine, incident, _over(engine, incident, step), MessageKind.HEALED)
+    message = None if incident.over_quota else MessageKind.HEALED
+    await record(engine, incident, _over(engine, incident, step), message)
 
 
 def _over(engine: Engine, incident: Incident, step: Step) -> list[NewEvent]:

@@ -12,6 +12,7 @@ from alertengine.core.detection import Watch
 from alertengine.core.gate import Gate
 from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
+from alertengine.core.plans import PLANS, Plan
 from alertengine.core.policy import Policy
 from alertengine.ports import Action, Channel, Clock, Diagnoser, Report, Source
 from alertengine.signing import TokenSigner, Vault
@@ -69,6 +70,7 @@ class Engine:
     """This life of the daemon."""
     new_id: Callable[[str], str]
     jitter: Callable[[], float]
+    plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
     memory: Memory = field(default_factory=Memory)
 
     def now(self) -> datetime:

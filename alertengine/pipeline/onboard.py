@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from typing import Any
 from urllib.parse import urlsplit
 
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Tenant
-from alertengine.core.plans import DEFAULT_PLAN, PLANS
+from alertengine.core.plans import DEFAULT_PLAN, Feature, require, require_feature
 from alertengine.errors import Invalid
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.verify import send_code
@@ -57,11 +58,12 @@ class Onboarded:
 async def onboard(engine: Engine, application: Application) -> Onboarded:
     """Raises `Invalid` with what is wrong and what would be right."""
     check_url("health_url", application.health_url)
-    if application.plan not in PLANS:
-        raise Invalid(f"plan: {application.plan!r} is not a plan; choose from {', '.join(PLANS)}")
+    if application.plan not in engine.plans:
+        raise Invalid(f"plan: {application.plan!r} is not a plan; choose from {', '.join(engine.plans)}")
     tenant = _tenant(engine, application)
     service = _service(engine, tenant, application)
     contacts = _contacts(engine, tenant, application)
+    _check_plan(engine, tenant, service, contacts)
     key = new_api_key()
     key_id = api_key_id(key)
     assert key_id is not None
@@ -79,6 +81,38 @@ async def onboard(engine: Engine, application: Application) -> Onboarded:
             engine.spawn(send_code(engine, tenant.id, contact.id))
     engine.memory.offered[service.id] = await engine.source.recoveries(service)
     return Onboarded(tenant=tenant, service=service, contacts=contacts, api_key=key)
+
+
+async def add_service(engine: Engine, tenant: Tenant, application: Application) -> Service:
+    """One more service of a tenant, as far as its plan goes."""
+    check_url("health_url", application.health_url)
+    service = _service(engine, tenant, application)
+    _check_plan(engine, tenant, service, ())
+
+    def work(tx: Transaction) -> None:
+        beside = tx.fetch(directory.services(tenant.id))
+        if service.name in (other.name for other in beside):
+            raise Invalid(f"service_name: this tenant has a service {service.name} already")
+        what = f"more than {len(beside)} service{'s' if len(beside) > 1 else ''}"
+        require(engine.plans, tenant.plan, what, lambda plan: plan.takes_service(len(beside)))
+        directory.add_service(tx, service)
+        data = {"tenant_id": tenant.id, "service_id": service.id, "service": service.name}
+        event = NewEvent(type=SystemEventType.SERVICE_ADDED, data=data)
+        tx.append(SYSTEM_TREE, service.id, [event], 0, engine.now())
+
+    await engine.store.transact(work)
+    engine.memory.offered[service.id] = await engine.source.recoveries(service)
+    return service
+
+
+def _check_plan(engine: Engine, tenant: Tenant, service: Service, contacts: Sequence[Contact]) -> None:
+    """Raises `PlanFeatureUnavailable` for a channel or a team approval that the plan does not include."""
+    for contact in contacts:
+        channel = engine.channel_of(contact)
+        kind = channel.kind if channel else contact.channel
+        require(engine.plans, tenant.plan, f"the channel {kind}", methodcaller("reaches", kind))
+    if any(action.approvals > 1 for action in engine.recoveries(service)):
+        require_feature(engine.plans, tenant.plan, Feature.TEAM_APPROVALS)
 
 
 def check_url(name: str, url: str) -> None:

@@ -9,6 +9,7 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Service
 from alertengine.core.snapshot import Health, Snapshot
 from alertengine.errors import SlotTaken, StoreUnavailable
+from alertengine.pipeline import quota
 from alertengine.pipeline.emergency import unrecorded
 from alertengine.pipeline.engine import Engine
 from alertengine.store import incidents
@@ -23,7 +24,8 @@ async def poll(engine: Engine, service: Service) -> str | None:
     snapshot = await engine.source.poll(service, evidence=uneasy)
     watch = before.see(snapshot)
     engine.memory.watches[service.id] = watch
-    if snapshot.report is not None and service.id not in engine.memory.offered:
+    came_back = before.last is None or before.last.error is not None
+    if snapshot.report is not None and (came_back or service.id not in engine.memory.offered):
         engine.memory.offered[service.id] = await engine.source.recoveries(service)
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
     if held is not None or snapshot.healthy:
@@ -40,9 +42,10 @@ async def _cooling(engine: Engine, service: Service, now: datetime) -> bool:
 async def _open(engine: Engine, service: Service, trouble: Trouble, snapshot: Snapshot) -> str | None:
     incident_id = engine.new_id("inc")
     data = {"service_id": service.id, "service": service.name, **trouble.to_json(snapshot)}
-    detected = NewEvent(type=EventType.INCIDENT_DETECTED, data=data)
 
     def work(tx: Transaction) -> None:
+        told = {**data, **quota.count(engine, tx, service.tenant_id)}
+        detected = NewEvent(type=EventType.INCIDENT_DETECTED, data=told)
         tx.append(service.tenant_id, incident_id, [detected], 0, engine.now())
 
     try:

@@ -186,6 +186,14 @@ CREATE TABLE tenant (
     key_hash             BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Incidents since since_at, 30 days at most; told_at: when one past the plan's number was last alerted.
+CREATE TABLE quota (
+    tenant    TEXT PRIMARY KEY,
+    since_at  TEXT NOT NULL,
+    incidents INTEGER NOT NULL,
+    told_at   TEXT
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE service (
     id            TEXT PRIMARY KEY,
     tenant        TEXT NOT NULL REFERENCES tenant (id),

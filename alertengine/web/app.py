@@ -8,7 +8,19 @@ from fastapi import FastAPI
 
 from alertengine import __version__
 from alertengine.pipeline.engine import Engine
-from alertengine.web import audit, dlq, health, hooks, local, problems, push, recover, tenants, verify
+from alertengine.web import (
+    audit,
+    dlq,
+    health,
+    hooks,
+    local,
+    problems,
+    push,
+    recover,
+    services,
+    tenants,
+    verify,
+)
 from alertengine.web.limits import BodyLimit
 
 
@@ -28,7 +40,7 @@ def create_app(
     app.add_middleware(BodyLimit)
     routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
-    routers.append(verify.router(engine))
+    routers += [verify.router(engine), services.router(engine)]
     if on_socket:
         routers.append(local.router(engine))
     for router in routers:

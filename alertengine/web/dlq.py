@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from alertengine.core.plans import DEAD_LETTERS
-from alertengine.errors import NotFound, PlanFeatureUnavailable
+from alertengine.core.plans import Feature, require_feature
+from alertengine.errors import NotFound
 from alertengine.pipeline import dead as pipeline
 from alertengine.pipeline.engine import Engine
 from alertengine.store import dead, directory
@@ -45,6 +45,5 @@ def router(engine: Engine) -> APIRouter:
 
 async def _check_plan(engine: Engine, tenant_id: str | None) -> None:
     tenant = await engine.store.fetch(directory.tenant(tenant_id)) if tenant_id else None
-    if tenant is not None and tenant.plan not in DEAD_LETTERS:
-        first = DEAD_LETTERS[0]
-        raise PlanFeatureUnavailable(f"Dead letters come with the plan {first}.", upgrade_to=first)
+    if tenant is not None:
+        require_feature(engine.plans, tenant.plan, Feature.DEAD_LETTERS)

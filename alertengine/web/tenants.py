@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertengine.core.model import Contact, Role, rfc3339
-from alertengine.core.plans import DEFAULT_PLAN
+from alertengine.core.model import Contact, Role, Tenant, rfc3339
+from alertengine.core.plans import DEFAULT_PLAN, plan_of
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.onboard import Application, NewContact, Onboarded, onboard
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.pipeline.verify import send_code
-from alertengine.store import directory, incidents
+from alertengine.store import directory, incidents, quotas
 from alertengine.tools import SEALED
 from alertengine.web.auth import Admin, Forbidden, OwnTenant, Who
 
@@ -43,19 +44,11 @@ class AppAction(_Strict):
     risk: Literal["low", "high"] = "low"
 
 
-class OnboardBody(_Strict):
+class ServiceBody(_Strict):
     service_name: Short
     health_url: Url
-    plan: str = DEFAULT_PLAN
-    notification_channel: str | None = None
-    webhook_url: Url | None = None
-    whatsapp_numbers: Annotated[list[Short], Field(max_length=100)] = []
-    telegram_chat_id: str | int | None = None
-    telegram_bot_token: Annotated[str, Field(min_length=3, max_length=200)] | None = None
-    slack_webhook_url: Url | None = None
     recovery_webhook_url: Url | None = None
     service_secret: Annotated[str, Field(min_length=8, max_length=500)] | None = None
-    contacts: Annotated[list[ContactBody], Field(max_length=100)] = []
     actions: Annotated[list[str | AppAction], Field(max_length=100)] | None = None
 
     def application(self) -> Application:
@@ -63,12 +56,28 @@ class OnboardBody(_Strict):
         return Application(
             service_name=self.service_name,
             health_url=self.health_url,
-            plan=self.plan,
-            notification_channel=self.notification_channel,
             service_secret=self.service_secret,
-            contacts=self.people(),
             actions=actions,
             recovery_webhook_url=self.recovery_webhook_url,
+        )
+
+
+class OnboardBody(ServiceBody):
+    plan: str = DEFAULT_PLAN
+    notification_channel: str | None = None
+    webhook_url: Url | None = None
+    whatsapp_numbers: Annotated[list[Short], Field(max_length=100)] = []
+    telegram_chat_id: str | int | None = None
+    telegram_bot_token: Annotated[str, Field(min_length=3, max_length=200)] | None = None
+    slack_webhook_url: Url | None = None
+    contacts: Annotated[list[ContactBody], Field(max_length=100)] = []
+
+    def application(self) -> Application:
+        return replace(
+            super().application(),
+            plan=self.plan,
+            notification_channel=self.notification_channel,
+            contacts=self.people(),
         )
 
     def people(self) -> list[NewContact]:
@@ -176,6 +185,7 @@ async def _tenant(engine: Engine, tenant_id: str) -> dict[str, Any]:
         "tenant_id": tenant.id,
         "name": tenant.name,
         "plan": tenant.plan,
+        "quota": await _quota(engine, tenant, len(services)),
         "status": tenant.status,
         "notification_channel": tenant.notification_channel,
         "created_at": rfc3339(tenant.created_at),
@@ -189,6 +199,21 @@ async def _tenant(engine: Engine, tenant_id: str) -> dict[str, Any]:
             }
             for s in services
         ],
+    }
+
+
+async def _quota(engine: Engine, tenant: Tenant, services: int) -> dict[str, Any]:
+    """What of the plan is used up; a limit of null is no limit."""
+    plan = plan_of(engine.plans, tenant.plan)
+    used = await engine.store.fetch(quotas.used(tenant.id, engine.now()))
+    return {
+        "services": {"used": services, "limit": plan.services},
+        "incidents": {
+            "used": used.incidents if used else 0,
+            "limit": plan.incidents,
+            "resets_at": rfc3339(used.until) if used else None,
+        },
+        "features": sorted(plan.features),
     }
 
 
