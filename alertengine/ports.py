@@ -38,7 +38,7 @@ class Traits:
     idempotent: bool
     """The provider drops a second message with the same key."""
     chats: bool = False
-    """People can answer in it, and what was sent can be amended."""
+    """It is listened to, and what was sent can be amended."""
     receipts: bool = False
     """The provider tells when a message has arrived; where it does not, accepted is all that can be known."""
     per_s: float = 20.0
@@ -104,17 +104,21 @@ class Reply:
     buttons: tuple[tuple[str, str], ...] = ()
 
 
-class Chatting(Protocol):
+class Answering(Protocol):
     """A channel that people can answer in."""
 
     name: str
     kind: str
 
-    async def listen(self) -> tuple[Tap, ...]:
-        """Wait a while for what people do; empty where they did nothing. Raises `DeliveryError`."""
-
     async def answer(self, tap: Tap, reply: Reply) -> None:
         """Answer in the chat where it was done. Raises `DeliveryError`."""
+
+
+class Chatting(Answering, Protocol):
+    """A channel that is listened to, and whose messages can be amended."""
+
+    async def listen(self) -> tuple[Tap, ...]:
+        """Wait a while for what people do; empty where they did nothing. Raises `DeliveryError`."""
 
     async def amend(self, message_id: str, message: Message) -> None:
         """Show in a message that was sent what came of it, without its buttons. Raises `DeliveryError`."""

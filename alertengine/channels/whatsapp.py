@@ -30,11 +30,16 @@ def number_complaint(address: str) -> str | None:
     return None
 
 
-def template_values(message: Message) -> dict[str, str]:
+def typed(message: Message) -> str:
+    """How to answer without a page; for channels that hear answers."""
+    return f"Or reply {message.code} here." if message.code else ""
+
+
+def template_values(message: Message, *, answers: bool = False) -> dict[str, str]:
     """The variables of the template for messages with a link, or of the one for those without.
 
-    With: what, measured, cause, proposal, link. Without: what, details. None is ever empty or has a line break:
-    WhatsApp refuses the whole message for it.
+    `answers`: somebody hears what is replied. With: what, measured, cause, proposal, link. Without: what, details.
+    None is ever empty or has a line break: WhatsApp refuses the whole message for it.
     """
     if message.url is None:
         return {
@@ -46,9 +51,14 @@ def template_values(message: Message) -> dict[str, str]:
         "what": _value(message.title),
         "measured": _value(measured),
         "cause": _value(" ".join(between)) or "The cause is not known yet.",
-        "proposal": _value(message.body[-1]) if message.body else "Open the link.",
+        "proposal": _proposal(message, typed(message) if answers else ""),
         "link": link_suffix(message.url),
     }
+
+
+def _proposal(message: Message, how: str) -> str:
+    said = flatten(message.body[-1]) if message.body else "Open the link."
+    return f"{clip(said, VALUE_LIMIT - len(how) - 1)} {how}".strip()
 
 
 def link_suffix(url: str) -> str:

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from alertengine.channels.twilio import Account, AccountConfig, classified, code_of
-from alertengine.channels.whatsapp import check_number, number_complaint, template_values
+from alertengine.channels.whatsapp import check_number, number_complaint, template_values, typed
 from alertengine.core.fit import fit, flatten, units
 from alertengine.core.message import ASKS, REVIEW, Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
-from alertengine.ports import Call, Receipt, Report, Traits
+from alertengine.ports import Call, Receipt, Reply, Report, Tap, Traits
 from alertengine.tools import Tools
 
 BODY_LIMIT = 1600
@@ -61,6 +61,8 @@ class TwilioWhatsAppChannel:
         self.name = name
         self._config = config
         self._account = Account(config, tools)
+        # Answers come to the sender's webhook in Twilio's console, which needs a public address.
+        self._hears = tools.public_url is not None
 
     def complaint(self, contact: Contact) -> str | None:
         return number_complaint(contact.address)
@@ -85,12 +87,20 @@ class TwilioWhatsAppChannel:
     def is_called(self) -> bool:
         return self._account.callback is not None
 
-    def read_call(self, call: Call) -> tuple[Report, ...] | None:
+    def read_call(self, call: Call) -> tuple[Report | Tap, ...] | None:
         form = self._account.genuine(call)
         if form is None:
             return None
+        if form.get("SmsStatus") == "received":
+            return (_tap(form),)
         report = _report(form.get("MessageSid", ""), form.get("MessageStatus", ""), form.get("ErrorCode"))
         return (report,) if report else ()
+
+    async def answer(self, tap: Tap, reply: Reply) -> None:
+        """As free text: who has just written has opened the 24-hour window."""
+        text = "\n".join(fit([flatten(line) for line in reply.lines], BODY_LIMIT))
+        form = [("To", f"whatsapp:{tap.chat}"), *self._from(), ("Body", text)]
+        await self._account.post("Messages", form)
 
     async def look_up(self, message_id: str) -> Report | None:
         made = await self._account.get("Messages", message_id)
@@ -105,8 +115,9 @@ class TwilioWhatsAppChannel:
     def _content(self, message: Message) -> list[tuple[str, str]]:
         template = self._config.content_sid if message.url else self._config.update_content_sid
         if template is None:
-            return [("Body", _text(message))]
-        variables = {str(n): value for n, value in enumerate(template_values(message).values(), 1)}
+            return [("Body", _text(message, answers=self._hears))]
+        values = template_values(message, answers=self._hears)
+        variables = {str(n): value for n, value in enumerate(values.values(), 1)}
         return [("ContentSid", template), ("ContentVariables", json.dumps(variables, ensure_ascii=False))]
 
 
@@ -123,8 +134,16 @@ def _report(sid: str, status: str, code: object) -> Report | None:
     return Report(message_id=sid, outcome="failed", fault=fault or Fault.CONFIG, reason=reason)
 
 
-def _text(message: Message) -> str:
+def _tap(form: dict[str, str]) -> Tap:
+    """What somebody wrote, or the quick reply that they pressed under one of our messages."""
+    number = form.get("From", "").removeprefix("whatsapp:")
+    text = form.get("ButtonPayload") or form.get("Body", "")
+    return Tap(sender=number, chat=number, text=text, message_id=form.get("OriginalRepliedMessageSid"))
+
+
+def _text(message: Message, *, answers: bool) -> str:
     title, footer = flatten(message.title), flatten(message.footer)
     link = [f"{REVIEW}: {message.url}"] if message.url else []
+    link += [typed(message)] if answers and message.code else []
     room = BODY_LIMIT - sum(units(part) + 1 for part in link)
     return "\n".join((*fit([title, *map(flatten, message.body), footer], room), *link))

@@ -19,7 +19,10 @@ class Gate:
     spent: float = 0.0
     at: float = 0.0
     failures: int = 0
+    pauses: int = 0
     shut_until: float | None = None
+    probing: bool = False
+    """One try goes ahead after a pause and finds out, while the others wait."""
 
     def wait_s(self, now: float) -> float:
         """Seconds until a try is allowed by the rate; 0 where it is now."""
@@ -31,20 +34,25 @@ class Gate:
         return max(0.0, (self.shut_until or now) - now)
 
     def tried(self, now: float) -> Gate:
-        """A try begins. After a pause one try goes ahead of the others and finds out."""
-        shut = now + FIRST_PAUSE_S if self.shut_until is not None else None
-        return replace(self, spent=self._spent(now) + 1, at=now, shut_until=shut)
+        """A try begins."""
+        probing = self.shut_until is not None
+        shut = now + FIRST_PAUSE_S if probing else None
+        return replace(self, spent=self._spent(now) + 1, at=now, shut_until=shut, probing=probing)
 
     def answered(self) -> Gate:
         """The provider did its part, be it by a clear refusal."""
-        return replace(self, failures=0, shut_until=None)
+        return replace(self, failures=0, pauses=0, shut_until=None, probing=False)
 
     def failed(self, now: float) -> Gate:
+        if self.shut_s(now) and not self.probing:
+            return self  # begun before it was shut: fifty that fail together are one failure of the provider
         failures = self.failures + 1
         if failures < TRIPS_AFTER:
             return replace(self, failures=failures)
-        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (failures - TRIPS_AFTER))
-        return replace(self, failures=failures, shut_until=now + pause)
+        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self.pauses)
+        return replace(
+            self, failures=failures, pauses=self.pauses + 1, shut_until=now + pause, probing=False
+        )
 
     def _spent(self, now: float) -> float:
         return max(0.0, self.spent - (now - self.at) * self.per_s)

@@ -18,8 +18,8 @@ from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import may_decide
 from alertengine.pipeline.preview import preview
-from alertengine.ports import Chatting, Reply, Tap
-from alertengine.store import directory, incidents, links
+from alertengine.ports import Answering, Chatting, Reply, Tap
+from alertengine.store import directory, incidents, links, receipts
 from alertengine.store.links import Link
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def chatting(engine: Engine) -> list[Chatting]:
     return [c for c in engine.channels.values() if c.traits.chats]  # type: ignore[misc]
 
 
-async def hear(engine: Engine, channel: Chatting, tap: Tap) -> None:
+async def hear(engine: Engine, channel: Answering, tap: Tap) -> None:
     """Do what was asked in a chat and answer there. What is not meant for us is passed over in silence."""
     command = parse(tap.text)
     if command is None:
@@ -49,10 +49,10 @@ async def hear(engine: Engine, channel: Chatting, tap: Tap) -> None:
             log.warning("An answer in %s could not be given: %s", channel.name, error)
 
 
-async def _reply(engine: Engine, channel: Chatting, tap: Tap, command: Command) -> Reply | None:
+async def _reply(engine: Engine, channel: Answering, tap: Tap, command: Command) -> Reply | None:
     at_address = await engine.store.fetch(directory.verified_at(tap.sender))
     people = [c for c in at_address if getattr(engine.channel_of(c), "name", None) == channel.name]
-    link = await _link(engine, people, command)
+    link = await _link(engine, channel, people, command, tap)
     if link is None:
         return Reply(lines=("This is not known any more.",)) if people else None
     incident = await engine.store.fetch(incidents.incident(link.tenant_id, link.incident_id))
@@ -67,9 +67,14 @@ async def _reply(engine: Engine, channel: Chatting, tap: Tap, command: Command) 
     return await _do(engine, command, link, person, incident, how)
 
 
-async def _link(engine: Engine, people: list[Contact], command: Command) -> Link | None:
+async def _link(
+    engine: Engine, channel: Answering, people: list[Contact], command: Command, tap: Tap
+) -> Link | None:
     if command.reference is not None:
         return await engine.store.fetch(links.named(command.reference))
+    if command.code is None:
+        answered = await engine.store.fetch(receipts.of_message(channel.kind, tap.message_id or ""))
+        return await engine.store.fetch(links.named(answered[0].jti)) if answered else None
     for person in people:
         for link in await engine.store.fetch(links.newest_of(person.id, LINKS)):
             if engine.tokens.short_code(link.jti) == command.code:

@@ -159,7 +159,7 @@ async def main(number: int) -> None:
     from channels.wired import wired
     from world import open_world
 
-    exchange.TIMEOUT_S = 0.05
+    exchange.TIMEOUT_S = 0.5
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         async with open_world(Path(folder)) as world:

@@ -28,14 +28,24 @@ def test_failures_in_a_row_shut_it_for_longer_and_longer() -> None:
     for _ in range(TRIPS_AFTER - 1):
         gate = gate.failed(0)
     assert gate.shut_s(0) == 0
-    pauses = []
+    pauses, now = [], 0.0
     for _ in range(8):
-        gate = gate.failed(0)
-        pauses.append(gate.shut_s(0))
+        gate = gate.failed(now)
+        pauses.append(gate.shut_s(now))
+        now += pauses[-1]
+        gate = gate.tried(now)
 
     assert pauses[:3] == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]
     assert pauses[-1] == LONGEST_PAUSE_S
-    assert gate.answered().shut_s(0) == 0
+    assert gate.answered().shut_s(now) == 0
+
+
+def test_fifty_that_fail_together_are_one_failure() -> None:
+    gate = FRESH
+    for _ in range(50):
+        gate = gate.failed(0)
+
+    assert gate.shut_s(0) == FIRST_PAUSE_S
 
 
 def test_after_the_pause_one_try_goes_ahead() -> None:

@@ -90,6 +90,37 @@ class TwilioServer(LoopbackServer):
             made["StatusCallback"], urlencode(form).encode(), content_type=kind, x_twilio_signature=signed
         )
 
+    async def write(
+        self,
+        url: str,
+        number: str,
+        text: str = "",
+        *,
+        button: str | None = None,
+        answers: str | None = None,
+        token: str = AUTH_TOKEN,
+    ) -> int:
+        """Somebody writes to the sender on WhatsApp, or presses a quick reply under one of its messages."""
+        sid = f"SM{len(self.requests):031x}f"
+        form = {
+            "AccountSid": ACCOUNT_SID,
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "SmsStatus": "received",
+            "Body": text,
+        }
+        form |= {
+            "From": f"whatsapp:{number}",
+            "To": f"whatsapp:{SENDER}",
+            "WaId": number[1:],
+            "NumMedia": "0",
+        }
+        form |= {"ButtonPayload": button, "MessageType": "button"} if button else {"MessageType": "text"}
+        form |= {"OriginalRepliedMessageSid": answers} if answers else {}
+        fields = list(form.items())
+        kind, signed = "application/x-www-form-urlencoded", signature(token, url, fields)
+        return await self.call(url, urlencode(fields).encode(), content_type=kind, x_twilio_signature=signed)
+
     def _resource(self, sid: str) -> Reply:
         made = self.messages.get(sid) or self.calls.get(sid)
         return replied(_resource(sid, made)) if made else failed(404, 20404)
