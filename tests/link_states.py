@@ -55,7 +55,8 @@ class Diagnosed:
 async def alerted(world: World, *, approvals: int = 1, polls: int = 20) -> str:
     """A quarter of an hour of ordinary life, then trouble. Answers the incident."""
     world.engine = replace(world.engine, diagnoser=Diagnosed())
-    world.engine.memory.offered[world.service.id] = (replace(ACTION, approvals=approvals),)
+    world.source.offers = (replace(ACTION, approvals=approvals),)
+    world.engine.memory.offered[world.service.id] = world.source.offers
     await ordinary_life(world, polls)
     return await fail(world)
 
