@@ -21,6 +21,7 @@ from alertengine.web import (
     tenants,
     verify,
 )
+from alertengine.web.describe import describe
 from alertengine.web.limits import BodyLimit
 
 
@@ -45,4 +46,5 @@ def create_app(
         routers.append(local.router(engine))
     for router in routers:
         app.include_router(router)
+    describe(app)
     return app

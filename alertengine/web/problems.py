@@ -20,7 +20,11 @@ MEDIA_TYPE = "application/problem+json"
 
 def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     body = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail, "code": code, **more}
-    headers = {"cache-control": "no-store"}
+    headers = {
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
@@ -46,7 +50,9 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).name
-    return problem(error.status_code, code, str(error.detail))
+    answer = problem(error.status_code, code, str(error.detail))
+    answer.headers.update(error.headers or {})  # what a 405 allows
+    return answer
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
