@@ -38,7 +38,9 @@ class Traits:
     idempotent: bool
     """The provider drops a second message with the same key."""
     chats: bool = False
-    """It is listened to, and what was sent can be amended."""
+    """It is listened to, for its provider need not call us."""
+    amends: bool = False
+    """What was sent can be amended."""
     receipts: bool = False
     """The provider tells when a message has arrived; where it does not, accepted is all that can be known."""
     per_s: float = 20.0
@@ -115,10 +117,14 @@ class Answering(Protocol):
 
 
 class Chatting(Answering, Protocol):
-    """A channel that is listened to, and whose messages can be amended."""
+    """A channel that is listened to."""
 
     async def listen(self) -> tuple[Tap, ...]:
         """Wait a while for what people do; empty where they did nothing. Raises `DeliveryError`."""
+
+
+class Amending(Protocol):
+    """A channel whose messages can be amended."""
 
     async def amend(self, message_id: str, message: Message) -> None:
         """Show in a message that was sent what came of it, without its buttons. Raises `DeliveryError`."""
@@ -189,8 +195,8 @@ class Source(Protocol):
 
     async def poll(self, service: Service, evidence: bool) -> Snapshot: ...
 
-    async def recoveries(self, service: Service) -> tuple[ActionSpec, ...]:
-        """The recoveries that the service itself offers; empty where it offers none or cannot be asked."""
+    async def recoveries(self, service: Service) -> tuple[ActionSpec, ...] | None:
+        """The recoveries that the service itself offers; None where it could not be asked."""
 
 
 class Diagnoser(Protocol):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -11,44 +13,53 @@ from alertengine.channels import exchange
 from alertengine.core.fit import clip, fit, flatten
 from alertengine.core.message import REVIEW, Message
 from alertengine.core.model import Contact
+from alertengine.core.taps import Verb
+from alertengine.core.taps import button as data
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Receipt, Traits
+from alertengine.ports import Call, Receipt, Reply, Tap, Traits
 from alertengine.tools import Tools
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 3000
+BUTTON_LIMIT = 75
+TOLERANCE_S = 300
 
 
 class Config(BaseModel):
     """`webhook_url` writes to the one place it was made for. `bot_token` writes to any channel or person: a
-    contact's address is then the id in Slack (C..., D... or U...)."""
+    contact's address is then the id in Slack (C..., D... or U...). With the app's `signing_secret` its buttons
+    answer, by way of /hooks/slack.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["slack"]
     webhook_url: Annotated[SecretStr, Field(min_length=8)] | None = None
     bot_token: Annotated[SecretStr, Field(min_length=1)] | None = None
+    signing_secret: Annotated[SecretStr, Field(min_length=1)] | None = None
     base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://slack.com/api"
 
     @model_validator(mode="after")
     def one_way(self) -> Config:
         if (self.webhook_url is None) == (self.bot_token is None):
             raise ValueError("give webhook_url or bot_token, one of them")
+        if self.signing_secret is not None and self.bot_token is None:
+            raise ValueError("signing_secret goes with bot_token")
         return self
 
 
 EXAMPLE = """
 [channels.slack]
 kind = "slack"
-webhook_url = "https://hooks.slack.com/services/..."     # or: bot_token = "xoxb-..."
+webhook_url = "https://hooks.slack.com/services/..."     # or: bot_token = "xoxb-..." and signing_secret
 """
 
 
 class SlackChannel:
     kind = "slack"
-    traits = Traits(idempotent=False, per_s=1, burst=5)
+    provider = "slack"
 
     def __init__(self, name: str, config: Config | None, tools: Tools) -> None:
         """Without `config`, each contact brings the URL of an incoming webhook."""
@@ -56,6 +67,8 @@ class SlackChannel:
         self._api = config.base_url.rstrip("/") if config else ""
         self._url = config.webhook_url.get_secret_value() if config and config.webhook_url else None
         self._token = config.bot_token.get_secret_value() if config and config.bot_token else None
+        self._secret = config.signing_secret.get_secret_value() if config and config.signing_secret else None
+        self.traits = Traits(idempotent=False, per_s=1, burst=5, amends=self._token is not None)
         self._tools = tools
 
     def complaint(self, contact: Contact) -> str | None:
@@ -73,23 +86,51 @@ class SlackChannel:
             return await self._by_webhook(url, message)
         if self._token is None:
             raise DeliveryError("no slack channel is configured", fault=Fault.CONFIG)
-        return await self._by_bot(self._token, address, message)
+        return await self._by_bot(address, message)
+
+    def read_call(self, call: Call) -> tuple[Tap, ...] | None:
+        stamp, given = (
+            call.headers.get(f"x-slack-{name}", "") for name in ("request-timestamp", "signature")
+        )
+        if self._secret is None or not (stamp.isascii() and stamp.isdigit()):
+            return None
+        if abs(self._tools.clock.now().timestamp() - int(stamp[:15])) > TOLERANCE_S:
+            return None
+        if not hmac.compare_digest(given.encode(), signature(self._secret, stamp, call.body).encode()):
+            return None
+        tap = _tap(call.body)
+        return (tap,) if tap else ()
+
+    async def answer(self, tap: Tap, reply: Reply) -> None:
+        """In the thread of the message, so that the channel stays readable."""
+        body = {"channel": tap.chat, **_reply(reply)}
+        if tap.message_id:
+            body["thread_ts"] = tap.message_id.rpartition(":")[2]
+        await self._call("chat.postMessage", body)
+
+    async def amend(self, message_id: str, message: Message) -> None:
+        channel, _, stamp = message_id.rpartition(":")
+        await self._call("chat.update", {"channel": channel, "ts": stamp, **_message(message, answers=False)})
 
     async def _by_webhook(self, url: str, message: Message) -> Receipt:
-        answer = await self._post(url, {}, _message(message))
+        answer = await self._post(url, {}, _message(message, answers=False))
         said = answer.body[:100].decode("utf-8", "replace").strip()
         if not answer.ok or said != "ok":
             raise self._refused(answer, said)
         return Receipt()
 
-    async def _by_bot(self, token: str, address: str, message: Message) -> Receipt:
-        headers = {"authorization": f"Bearer {token}"}
-        body = {"channel": address, **_message(message)}
-        answer = await self._post(f"{self._api}/chat.postMessage", headers, body)
+    async def _by_bot(self, address: str, message: Message) -> Receipt:
+        shown = _message(message, answers=self._secret is not None)
+        told = await self._call("chat.postMessage", {"channel": address, **shown})
+        return Receipt(provider_message_id=f"{told.get('channel')}:{told.get('ts')}")
+
+    async def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self._token}"}
+        answer = await self._post(f"{self._api}/{method}", headers, body)
         told = exchange.answered_object(answer)
         if not answer.ok or told.get("ok") is not True:  # it says 200 to refusals as well
             raise self._refused(answer, str(told.get("error", "")))
-        return Receipt(provider_message_id=f"{told.get('channel')}:{told.get('ts')}")
+        return told
 
     async def _post(self, url: str, headers: dict[str, str], body: dict[str, Any]) -> Response:
         return await exchange.ask(
@@ -130,7 +171,47 @@ FAULTS = {
 }
 
 
-def _message(message: Message) -> dict[str, Any]:
+def signature(secret: str, stamp: str, body: bytes) -> str:
+    """Slack's own scheme, version 0."""
+    signed = b":".join((b"v0", stamp.encode(), body))
+    return "v0=" + hmac.new(secret.encode(), signed, "sha256").hexdigest()
+
+
+def _tap(body: bytes) -> Tap | None:
+    """The button that somebody pressed; None for one that is only a link, and for all else."""
+    try:
+        payload = json.loads(dict(parse_qsl(body.decode(), max_num_fields=10))["payload"])
+        action, channel = payload["actions"][0], payload["channel"]["id"]
+        if payload["type"] != "block_actions" or "value" not in action:
+            return None
+        stamp = payload["container"]["message_ts"]
+        return Tap(
+            sender=str(payload["user"]["id"]),
+            chat=str(channel),
+            text=str(action["value"]),
+            message_id=f"{channel}:{stamp}",
+        )
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    text = _escaped("\n".join(fit([flatten(line) for line in reply.lines], SECTION_LIMIT, _measure)))
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+    ]
+    if reply.buttons:
+        blocks.append({"type": "actions", "elements": [_press(*pressed) for pressed in reply.buttons]})
+    return {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+
+
+def _press(label: str, value: str) -> dict[str, Any]:
+    words = {"type": "plain_text", "text": clip(label, BUTTON_LIMIT)}
+    return {"type": "button", "action_id": value[:BUTTON_LIMIT], "text": words, "value": value}
+
+
+def _message(message: Message, *, answers: bool) -> dict[str, Any]:
+    """`answers`: somebody hears the buttons that are no links."""
     title = clip(flatten(message.title), HEADER_LIMIT)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": title}}]
     lines = fit([flatten(line) for line in message.body], SECTION_LIMIT, _measure)
@@ -138,14 +219,18 @@ def _message(message: Message) -> dict[str, Any]:
         words = {"type": "mrkdwn", "text": _escaped("\n".join(lines)), "verbatim": True}
         blocks.append({"type": "section", "text": words})
     if message.url:
-        button = {
+        button: dict[str, Any] = {
             "type": "button",
             "action_id": "review",
             "style": "primary",
             "text": {"type": "plain_text", "text": REVIEW},
             "url": message.url,
         }
-        blocks.append({"type": "actions", "elements": [button]})
+        elements = [button]
+        if answers and message.reference:
+            here = [("Acknowledge", Verb.ACKNOWLEDGE), ("Decide here", Verb.SEE)]
+            elements += [_press(label, data(verb, message.reference)) for label, verb in here]
+        blocks.append({"type": "actions", "elements": elements})
     footer = _escaped(clip(flatten(message.footer), TEXT_LIMIT // 2))
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": footer, "verbatim": True}]})
     text = _escaped("\n".join(fit([title, *lines], TEXT_LIMIT, _measure)))

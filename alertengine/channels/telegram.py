@@ -59,7 +59,9 @@ class TelegramChannel:
         self._token = config.bot_token.get_secret_value() if config else None
         self._by_webhook = config is not None and config.updates == "webhook"
         self._next_update = 0
-        self.traits = Traits(idempotent=False, per_s=20, burst=30, chats=config is not None)
+        self.traits = Traits(
+            idempotent=False, per_s=20, burst=30, chats=config is not None, amends=config is not None
+        )
         self._moved: dict[str, str] = {}
         """Groups that became supergroups have a new number; Telegram tells it again whenever this is lost."""
         self._plain: dict[str, None] = {}

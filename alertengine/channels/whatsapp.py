@@ -16,10 +16,9 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 
 def check_number(address: str) -> str:
     """The number as +263771234567. Raises `DeliveryError` for anything else."""
-    number = address.removeprefix("whatsapp:").replace(" ", "")
-    if not _NUMBER.fullmatch(number):
+    if not _NUMBER.fullmatch(address):
         raise DeliveryError("the contact's number must be like +263771234567", fault=Fault.RECIPIENT)
-    return number
+    return address
 
 
 def number_complaint(address: str) -> str | None:

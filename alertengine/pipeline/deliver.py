@@ -68,7 +68,7 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
     else:
         assert channel is not None
         await _accepted(engine, delivery, channel, receipt)
-        if channel.traits.chats and delivery.kind not in OPEN:
+        if channel.traits.amends and delivery.kind not in OPEN:
             await _amend(engine, delivery, channel, replace(message, body=(*message.body, incident.title)))
 
 

@@ -172,9 +172,13 @@ SLACK = Bench(
 SLACK_BOT = Bench(
     kind="slack",
     server=slack.SlackServer,
-    settings=lambda server: {"bot_token": slack.BOT_TOKEN, "base_url": f"{server.url}/api"},
+    settings=lambda server: {
+        "bot_token": slack.BOT_TOKEN,
+        "signing_secret": slack.SIGNING_SECRET,
+        "base_url": f"{server.url}/api",
+    },
     address="C0001",
-    secrets=(slack.BOT_TOKEN,),
+    secrets=(slack.BOT_TOKEN, slack.SIGNING_SECRET),
     limited=replied({"ok": False, "error": "ratelimited"}, 429, retry_after="7"),
     refusals=(
         (replied({"ok": False, "error": "channel_not_found"}), Fault.RECIPIENT),

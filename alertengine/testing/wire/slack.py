@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
+from alertengine.channels.slack import signature
 from alertengine.testing.wire.loopback import LoopbackServer, Reply, Request, replied
 
 WEBHOOK_PATH = "/services/T0001/B0001/secretpathforrehearsals"
 BOT_TOKEN = "xoxb-slack-token-for-rehearsals"  # noqa: S105 - opens nothing
+SIGNING_SECRET = "slack-signing-secret-for-rehearsals"  # noqa: S105 - opens nothing
 CONTROL = re.compile(r"<[!@#]|<(?!https?://)")
 
 
@@ -30,7 +34,39 @@ class SlackServer(LoopbackServer):
             return self._webhook(request)
         if request.path == "/api/chat.postMessage":
             return self._post_message(request)
+        if request.path == "/api/chat.update":
+            return self._update(request)
         return Reply(status=404)
+
+    async def press(
+        self, url: str, value: str, user: str, message: int, now: float, secret: str = SIGNING_SECRET
+    ) -> int:
+        """Somebody presses a button under message number `message`; the app's address answers an HTTP status."""
+        shown = self.messages[message]
+        payload = {
+            "type": "block_actions",
+            "team": {"id": "T0001"},
+            "user": {"id": user, "username": user.lower()},
+            "container": {"message_ts": shown["ts"], "channel_id": shown["channel"]},
+            "channel": {"id": shown["channel"]},
+            "actions": [{"action_id": "pressed", "value": value}],
+        }
+        body, stamp = urlencode({"payload": json.dumps(payload)}).encode(), str(int(now))
+        signed = signature(secret, stamp, body)
+        return await self.call(url, body, x_slack_request_timestamp=stamp, x_slack_signature=signed)
+
+    def _update(self, request: Request) -> Reply:
+        body = request.json()
+        found = [
+            m
+            for m in self.messages
+            if (m.get("channel"), m.get("ts")) == (body.get("channel"), body.get("ts"))
+        ]
+        wrong = message_fault(body)
+        if not found or wrong:
+            return replied({"ok": False, "error": "invalid_blocks" if wrong else "message_not_found"})
+        found[0].update(body)
+        return replied({"ok": True, "channel": body["channel"], "ts": body["ts"]})
 
     def _webhook(self, request: Request) -> Reply:
         if request.path != WEBHOOK_PATH:
@@ -53,8 +89,8 @@ class SlackServer(LoopbackServer):
         if wrong:
             self.problem(wrong)
             return replied({"ok": False, "error": "invalid_blocks"})
-        self.messages.append(body)
-        stamp = f"1767323045.{len(self.messages):06d}"
+        stamp = f"1767323045.{len(self.messages) + 1:06d}"
+        self.messages.append({**body, "ts": stamp})
         return replied(
             {"ok": True, "channel": body["channel"], "ts": stamp, "message": {"text": body["text"]}}
         )
