@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Annotated, Literal
-from xml.sax.saxutils import escape
+from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape, quoteattr
 
 from pydantic import ConfigDict, Field
 
@@ -14,10 +15,12 @@ from alertengine.channels.whatsapp import check_number, number_complaint
 from alertengine.core.fit import clip, flatten
 from alertengine.core.message import URGENT, Message
 from alertengine.core.model import Contact
+from alertengine.core.taps import Verb, button
 from alertengine.errors import Fault
-from alertengine.ports import Call, Receipt, Report, Traits
+from alertengine.ports import Call, Receipt, Reply, Report, Tap, Traits
 from alertengine.tools import Tools
 
+ACKNOWLEDGE_KEY = "1"
 RING_S = 25
 """Shorter than most mailboxes wait: a voicemail is nobody."""
 SPOKEN_LIMIT = 600
@@ -59,7 +62,7 @@ class TwilioVoiceChannel:
         form = [
             ("To", check_number(contact.address)),
             ("From", self._config.sender),
-            ("Twiml", _twiml(message)),
+            ("Twiml", _twiml(message, self._account.callback)),
             ("Timeout", str(RING_S)),
             ("MachineDetection", "Enable"),  # a mailbox that listened is nobody
         ]
@@ -73,12 +76,17 @@ class TwilioVoiceChannel:
     def is_called(self) -> bool:
         return self._account.callback is not None
 
-    def read_call(self, call: Call) -> tuple[Report, ...] | None:
+    def read_call(self, call: Call) -> tuple[Report | Tap, ...] | None:
         form = self._account.genuine(call)
-        if form is None:
+        if form is None or "CallSid" not in form:
             return None
+        if "Digits" in form:
+            return _pressed(call, form)
         report = _report(form.get("CallSid", ""), form.get("CallStatus", ""), form.get("AnsweredBy"))
         return (report,) if report else ()
+
+    async def answer(self, tap: Tap, reply: Reply) -> None:
+        """Nothing more is said: the call ends with the key."""
 
     async def look_up(self, message_id: str) -> Report | None:
         made = await self._account.get("Calls", message_id)
@@ -98,9 +106,26 @@ def _report(sid: str, status: str, answered_by: object) -> Report | None:
     return None
 
 
-def _twiml(message: Message) -> str:
+def _pressed(call: Call, form: dict[str, str]) -> tuple[Report | Tap, ...]:
+    """Only a person presses a key, so the call was heard as well."""
+    heard = Report(message_id=form["CallSid"], outcome="delivered")
+    link = dict(parse_qsl(urlsplit(call.url).query)).get("link")
+    if form["Digits"] != ACKNOWLEDGE_KEY or link is None:
+        return (heard,)
+    number = form.get("To", "")
+    return (heard, Tap(sender=number, chat=number, text=button(Verb.ACKNOWLEDGE, link)))
+
+
+def _twiml(message: Message, callback: str | None) -> str:
+    """With `callback`, a key acknowledges; what is to be run is decided where it can be read."""
     words = escape(clip(spoken(message), SPOKEN_LIMIT))
-    return f'<Response><Say loop="2">{words}</Say><Pause length="1"/><Hangup/></Response>'
+    if callback is None or message.reference is None:
+        return f'<Response><Say loop="2">{words}</Say><Pause length="1"/><Hangup/></Response>'
+    action = quoteattr(f"{callback}?link={message.reference}")
+    return (
+        f'<Response><Gather input="dtmf" numDigits="1" timeout="8" method="POST" action={action}>'
+        f'<Say loop="2">{words} Press {ACKNOWLEDGE_KEY} to say that you are on it.</Say></Gather><Hangup/></Response>'
+    )
 
 
 def spoken(message: Message) -> str:

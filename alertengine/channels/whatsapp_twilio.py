@@ -89,8 +89,8 @@ class TwilioWhatsAppChannel:
 
     def read_call(self, call: Call) -> tuple[Report | Tap, ...] | None:
         form = self._account.genuine(call)
-        if form is None:
-            return None
+        if form is None or "MessageSid" not in form:
+            return None  # a call's, perhaps: the account has one address for both
         if form.get("SmsStatus") == "received":
             return (_tap(form),)
         report = _report(form.get("MessageSid", ""), form.get("MessageStatus", ""), form.get("ErrorCode"))

@@ -113,7 +113,7 @@ def test_the_link_of_a_template_is_what_follows_the_host() -> None:
 
 async def test_a_call_says_the_alert_twice_and_hangs_up() -> None:
     async with opened(benches.VOICE_TWILIO, "https://alerts.example.com") as bench:
-        await bench.channel.send(bench.contact, hostile(), KEY)
+        await bench.channel.send(bench.contact, hostile(), KEY)  # it names no link, so there is no key
         [call] = bench.server.calls.values()
         events = [value for name, value in bench.server.requests[0].form if name == "StatusCallbackEvent"]
 

@@ -133,7 +133,9 @@ def test_calls_are_signed_as_the_published_vectors_are() -> None:
         form = list(vector["params"].items())
         assert twilio.signature(vector["auth_token"], vector["url"], form) == vector["signature"]
     one = vectors["slack_v0"]
-    assert slack.signature(one["signing_secret"], one["timestamp"], one["raw_body"].encode()) == one["signature"]
+    assert (
+        slack.signature(one["signing_secret"], one["timestamp"], one["raw_body"].encode()) == one["signature"]
+    )
     one = vectors["sent_v1"]
     headers = {name.removeprefix("x-"): value for name, value in one["headers"].items()}
     headers["webhook-signature"] = one["x-webhook-signature"]

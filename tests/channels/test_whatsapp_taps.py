@@ -94,6 +94,36 @@ async def test_a_forged_answer_is_refused(line: Wired) -> None:
     assert await line.servers["whatsapp"].write(HOOK, PHONE, f"{code(line)}", token="another") == 401
 
 
+async def test_a_key_on_the_telephone_acknowledges_and_runs_nothing(world: World) -> None:
+    async with wired(world, whatsapp=benches.WHATSAPP_TWILIO, phone=benches.VOICE_TWILIO) as line:
+        await line.add("Rudo", "phone", PHONE)
+        incident = await world.fail()
+        server = line.servers["phone"]
+        [sid] = server.calls
+        assert await server.press_key(sid, "1", token="another") == 401
+        assert await server.press_key(sid, "7") == 204
+        assert "incident_acknowledged" not in await world.types(incident)
+        assert await server.press_key(sid, "1") == 204
+        await world.settle()
+
+        types = await world.types(incident)
+        assert types.count("alert_delivered") == types.count("incident_acknowledged") == 1
+        assert world.action.runs == []
+        assert server.problems == []
+
+
+async def test_messages_and_calls_of_one_account_keep_their_receipts_apart(world: World) -> None:
+    async with wired(world, phone=benches.VOICE_TWILIO, whatsapp=benches.WHATSAPP_TWILIO) as line:
+        await line.add("Tariro", "whatsapp", PHONE)
+        await line.add("Rudo", "phone", PHONE)
+        incident = await world.fail()
+        [call], [message] = line.servers["phone"].calls, line.servers["whatsapp"].messages
+        await line.servers["phone"].report(call, "completed", answered_by="human")
+        await line.servers["whatsapp"].report(message, "delivered")
+
+        assert (await world.types(incident)).count("alert_delivered") == 2
+
+
 async def test_without_a_public_address_no_answer_is_asked_for(world: World) -> None:
     async with wired(world, public=False, whatsapp=benches.WHATSAPP_TWILIO) as line:
         await line.add("Tariro", "whatsapp", PHONE)

@@ -90,6 +90,17 @@ class TwilioServer(LoopbackServer):
             made["StatusCallback"], urlencode(form).encode(), content_type=kind, x_twilio_signature=signed
         )
 
+    async def press_key(self, sid: str, digits: str, token: str = AUTH_TOKEN) -> int:
+        """The person who was called presses a key."""
+        made = self.calls[sid]
+        gather = ElementTree.fromstring(made["Twiml"]).find("Gather")  # noqa: S314 - our own client wrote it
+        assert gather is not None, "nothing asks for a key"
+        url = gather.attrib["action"]
+        form = {"AccountSid": ACCOUNT_SID, "CallSid": sid, "CallStatus": "in-progress", "Digits": digits}
+        fields = list({**form, "To": made["To"], "From": made["From"]}.items())
+        kind, signed = "application/x-www-form-urlencoded", signature(token, url, fields)
+        return await self.call(url, urlencode(fields).encode(), content_type=kind, x_twilio_signature=signed)
+
     async def write(
         self,
         url: str,
