@@ -213,7 +213,8 @@ def load(
     data_dir = Path(flags.pop("data_dir", None) or environ.get("ALERTENGINE_DATA_DIR") or _home(environ))
     for key, value in flags.items():
         section, _, name = key.partition(".")
-        raw.setdefault(section, {})[name] = value
+        if isinstance(raw.setdefault(section, {}), dict):
+            raw[section][name] = value
     _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
     _apply_channel_environment(raw, environ)
     unknown = raw.keys() - _SECTIONS.keys() - set(_TABLES)
@@ -273,6 +274,7 @@ def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems
                 problems.append(f"{variable}: {key} is not a table")
                 break
         else:
+            table.pop(f"{keys[-1]}_file", None)  # the environment goes before the file, whatever its form
             table[keys[-1]] = value
 
 

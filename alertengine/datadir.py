@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alertengine.errors import ConfigError, DataDirectoryHeld
 
+GENERATED_LENGTH = 48
 SOCKET_PATH_LIMIT = 100
 """A Unix socket's path has about 107 bytes; the kernel refuses longer ones."""
 
@@ -46,15 +47,25 @@ class DataDir:
         """The secret of that name, made and kept with mode 0600 the first time."""
         file = self.path / name
         try:
-            return file.read_text().strip()
+            kept = file.read_text().strip()
         except FileNotFoundError:
-            pass
+            return self._generate(file)
+        if len(kept) < GENERATED_LENGTH:
+            raise ConfigError(
+                [f"{file}: holds no whole secret; put it back, or remove the file for a new one"]
+            )
+        return kept
+
+    def _generate(self, file: Path) -> str:
+        """Whole or not at all: written beside its place, then named."""
         fresh = secrets.token_urlsafe(36)
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        beside = file.with_suffix(".new")
+        descriptor = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             stream.write(fresh + "\n")
             stream.flush()
             os.fsync(stream.fileno())
+        beside.rename(file)
         return fresh
 
     @contextmanager

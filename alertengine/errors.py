@@ -44,7 +44,6 @@ class StoreUnavailable(AlertEngineError):
 class StoreDamaged(StoreUnavailable):
     """The store does not verify. Nothing may run until an operator restores it: alertengine restore FILE."""
 
-    code = "STORE_DAMAGED"
     status = 503
 
 

@@ -155,7 +155,9 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
             ssl_context=ssl.create_default_context(),
             max_connections=1000,
             max_keepalive_connections=100,
-            keepalive_expiry=30,
+            # Shorter than servers keep theirs (uvicorn: 5 s): a request on a connection that is just being
+            # closed at the other end is lost, and nobody could say whether it arrived.
+            keepalive_expiry=2,
             network_backend=self.backend,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -75,9 +76,11 @@ class Scheduler:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        running = list(self._engine.memory.tasks)
-        if running:
-            await asyncio.wait(running, timeout=DRAIN_S)
+        # What is finished may begin more (an approval its recovery), so until nothing is left.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while running := list(self._engine.memory.tasks):
+                    await asyncio.wait(running)
 
     async def refresh(self) -> None:
         """Poll exactly the services of the active tenants."""

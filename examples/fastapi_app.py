@@ -16,6 +16,7 @@ import asyncio
 import random
 
 from fastapi import FastAPI, HTTPException
+
 from fastapi_alertengine import instrument
 
 app = FastAPI(title="shop")

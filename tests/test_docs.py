@@ -57,8 +57,9 @@ def test_readme_begins_with_the_two_commands() -> None:
 
 
 def test_commands_in_readme_exist() -> None:
-    from alertengine.cli.main import app
     from typer.main import get_command
+
+    from alertengine.cli.main import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     used = re.findall(r"(?:^|`| )alertengine ([a-z-]+)", read("README.md"), re.MULTILINE)

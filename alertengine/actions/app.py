@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertengine.actions.http import parsed, request_body, unanswered
-from alertengine.core.diagnosis.redaction import redact
+from alertengine.core.diagnosis.reading import positive
+from alertengine.core.diagnosis.redaction import clean
 from alertengine.core.model import ActionSpec, Risk
 from alertengine.errors import ConfigError, HttpError
 from alertengine.http import Response
@@ -57,7 +58,7 @@ class AppAction:
         except HttpError as error:
             return f"the app could not be asked for a preview: {error}"
         preview = parsed(answer).get("preview")
-        return redact(preview[:2000]) if answer.ok and isinstance(preview, str) else None
+        return clean(preview, 2000) if answer.ok and isinstance(preview, str) else None
 
     async def execute(self, spec: ActionSpec, run: Run) -> Outcome:
         try:
@@ -94,8 +95,8 @@ def _outcome(answer: Response) -> Outcome:
     facts = {
         "ran": True,
         "http_status": answer.status,
-        "duration_s": said.get("duration_s") if isinstance(said.get("duration_s"), (int, float)) else None,
-        "output": redact(str(said.get("result") or said.get("error") or "")[:2000]),
+        "duration_s": positive(said.get("duration_s")),
+        "output": clean(str(said.get("result") or said.get("error") or ""), 2000),
     }
     if answer.ok and said.get("status") == "succeeded":
         return Outcome(status="succeeded", detail="the app reports that it ran", facts=facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Literal
 
@@ -39,6 +40,11 @@ class ConsoleChannel:
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         rule = "─" * 72
-        sys.stdout.write(f"{rule}\n{message.text}\n{rule}\n")
-        sys.stdout.flush()
+        await asyncio.to_thread(_write, f"{rule}\n{message.text}\n{rule}\n")
         return Receipt()
+
+
+def _write(text: str) -> None:
+    # In a thread: a terminal that is held still (Ctrl-S) must not hold the daemon.
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from alertengine.core.events import EventType, NewEvent
+from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.model import ActionSpec, Actor
 from alertengine.errors import ActionChanged, NotAwaitingApproval, TokenExpired, TokenInvalid
@@ -99,6 +99,8 @@ def check_decidable(incident: Incident, claims: Claims | None = None) -> ActionS
     if incident.action is None:
         raise NotAwaitingApproval("No recovery is configured for this service, so there is nothing to run.")
     if claims is not None and claims.round != incident.round:
+        if claims.digest != incident.action.digest():
+            raise ActionChanged
         raise NotAwaitingApproval("This link belongs to an earlier proposal. Use the newest message.")
     return incident.action
 
@@ -115,10 +117,11 @@ def check_action(proposed: ActionSpec, current: ActionSpec | None, claims: Claim
 def approve(incident: Incident, actor: Actor, execution_id: str, how: Mapping[str, Any]) -> NewEvent:
     """The event by which `actor` approves. `how` says by which channel, link and address.
 
-    One person counts once. The last approval needed is the authorization, and there is only one.
+    A person is a name and counts once, whatever their addresses. The last approval needed is the
+    authorization, and there is only one.
     """
     action = check_decidable(incident)
-    if any(a.id == actor.id for a in incident.approvals):
+    if any(a.id == actor.id or a.name.casefold() == actor.name.casefold() for a in incident.approvals):
         raise NotAwaitingApproval("You have approved already; another person is needed.")
     given = len(incident.approvals) + 1
     data = {"round": incident.round, "approvals": {"required": action.approvals, "given": given}, **how}
@@ -146,7 +149,9 @@ def reject(incident: Incident, actor: Actor, how: Mapping[str, Any]) -> NewEvent
 def standing(incident: Incident) -> str:
     """One sentence on where the incident stands, for somebody who comes too late."""
     execution = incident.execution
-    if incident.rejected_by is not None and incident.stage != "RESOLVED":
+    if incident.stage == Stage.EXPIRED:
+        return _STANDING[Stage.EXPIRED]
+    if incident.rejected_by is not None and incident.stage != Stage.RESOLVED:
         return f"{incident.rejected_by.name} decided not to run it."
     if execution is not None and execution.status != "failed":
         return f"{execution.authorized_by.name} already authorized {execution.action}: {execution.status}."
@@ -154,6 +159,6 @@ def standing(incident: Incident) -> str:
 
 
 _STANDING = {
-    "RESOLVED": "This incident is over. Nothing will run.",
-    "EXPIRED": "The time to decide is over, and nothing was run. Ask for a new link.",
+    Stage.RESOLVED: "This incident is over. Nothing will run.",
+    Stage.EXPIRED: "The time to decide is over, and nothing was run. Ask for a new link.",
 }

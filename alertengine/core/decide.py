@@ -127,10 +127,18 @@ def _verified(execution: Execution, watch: Watch, policy: Policy, now: datetime)
     return None
 
 
+def _test_over(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    """No health will ever end a test."""
+    if not incident.is_test or incident.stage not in (Stage.REJECTED, Stage.EXPIRED, Stage.UNKNOWN):
+        return None
+    return Step(do=Do.FINISH_TEST, reason="the test was answered, or nobody answered it")
+
+
 def _release(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
     if incident.stage is not Stage.UNKNOWN or incident.healthy or incident.is_test:
         return None
-    if not watch.healthy_since(incident.last_at):
+    ended = incident.execution.ended_at if incident.execution else None
+    if not watch.healthy_since(ended or incident.opened_at):
         return None
     return Step(do=Do.RELEASE, reason="the service is healthy again; what ran is still not known")
 
@@ -142,4 +150,15 @@ def _unanswered_for(incident: Incident, seconds: float, now: datetime) -> bool:
     return now >= asked + timedelta(seconds=seconds)
 
 
-_RULES: tuple[Rule, ...] = (_healed, _diagnose, _expire, _escalate, _ask, _start, _lose, _verify, _release)
+_RULES: tuple[Rule, ...] = (
+    _healed,
+    _diagnose,
+    _expire,
+    _escalate,
+    _ask,
+    _start,
+    _lose,
+    _verify,
+    _test_over,
+    _release,
+)

@@ -181,12 +181,12 @@ def _failed(incident: Incident) -> tuple[str, tuple[str, ...]]:
 
 
 def _recovered(incident: Incident) -> tuple[str, tuple[str, ...]]:
+    if incident.is_test:
+        return "The test is complete: the whole way works.", ("Nothing real was run.",)
     run = _execution(incident)
     after = ""
     if run.ended_at and incident.closed_at:
         after = f" {_span((incident.closed_at - run.ended_at).total_seconds())} after {run.action}"
-    if incident.is_test:
-        return "The test is complete: the whole way works.", ("Nothing real was run.",)
     return f"Recovered: {incident.service} is healthy{after}.", (_total(incident),)
 
 

@@ -122,7 +122,12 @@ def _app(port: int, secret: str) -> Iterator[subprocess.Popen[bytes]]:
     """The payments service, alone in its process group, so that nothing of it stays behind."""
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "alertengine.demo.payments", str(port)],
-        env={**os.environ, "ALERTENGINE_SECRET": secret, "ALERTENGINE_STORAGE": "memory", "ALERTENGINE_STATE": "off"},
+        env={
+            **os.environ,
+            "ALERTENGINE_SECRET": secret,
+            "ALERTENGINE_STORAGE": "memory",
+            "ALERTENGINE_STATE": "off",
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -217,8 +217,13 @@ async def note_preview(engine: Engine, opened: Opened, how: How) -> None:
         await _note(engine, opened.claims, EventType.RECOVERY_PREVIEWED, told, opened.contact.actor)
 
 
+async def note_terminal_preview(engine: Engine, incident: Incident, actor: Actor) -> None:
+    """The same for the operator, who looks without a link."""
+    await _note(engine, incident, EventType.RECOVERY_PREVIEWED, {"channel": "terminal"}, actor)
+
+
 async def note_refusal(engine: Engine, claims: Claims, refusal: Exception, how: How) -> None:
-    count = engine.worth_noting(f"refused {claims.jti}")
+    count = engine.worth_noting(f"refused {claims.jti}", every_s=600.0)
     if not count or isinstance(refusal, StoreUnavailable):
         return
     told = {**how, "code": getattr(refusal, "code", ""), "token": fingerprint(claims.jti), "count": count}
@@ -226,9 +231,11 @@ async def note_refusal(engine: Engine, claims: Claims, refusal: Exception, how: 
     await _note(engine, claims, EventType.AUTHORIZATION_REFUSED, told, actor)
 
 
-async def _note(engine: Engine, claims: Claims, kind: EventType, data: How, actor: Actor) -> None:
+async def _note(engine: Engine, about: Claims | Incident, kind: EventType, data: How, actor: Actor) -> None:
+    incident_id = about.id if isinstance(about, Incident) else about.incident_id
+
     def work(tx: Transaction) -> None:
-        incident = tx.fetch(incidents.incident(claims.tenant_id, claims.incident_id))
+        incident = tx.fetch(incidents.incident(about.tenant_id, incident_id))
         if incident is not None:
             append(engine, tx, incident, [NewEvent(type=kind, data=data, actor=actor)])
 

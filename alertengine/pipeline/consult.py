@@ -53,7 +53,7 @@ async def _recoveries(engine: Engine, service: Service, snapshot: Snapshot) -> t
     known = engine.recoveries(service)
     if known or service.actions is not None or snapshot.error is not None:
         return known
-    return await engine.source.recoveries(service)
+    return await engine.source.recoveries(service) or ()
 
 
 def _as_found(incident: Incident, diagnosis: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,8 +29,17 @@ _EVENTS = {
 
 async def execute(engine: Engine, incident: Incident, action: ActionSpec, execution: Execution) -> None:
     outcome = await run(engine, incident, action, execution)
-    data = {"execution_id": execution.id, "detail": outcome.detail, **outcome.facts}
+    try:
+        await _record(engine, incident, execution, outcome)
+    except Exception as error:  # an outcome that cannot be written down as it is must still be told
+        log.exception("%s: its outcome cannot be recorded as it is", incident.id)
+        await _record(engine, incident, execution, _lost(error))
+    engine.memory.outbox.set()
+
+
+async def _record(engine: Engine, incident: Incident, execution: Execution, outcome: Outcome) -> None:
     kind, message = _EVENTS[outcome.status]
+    data = {"execution_id": execution.id, "detail": outcome.detail, **outcome.facts}
     ended = NewEvent(type=kind, data=data)
 
     def work(tx: Transaction) -> None:
@@ -39,22 +48,28 @@ async def execute(engine: Engine, incident: Incident, action: ActionSpec, execut
         append(engine, tx, state, [ended], message)
 
     await _recorded(engine, work)
-    engine.memory.outbox.set()
 
 
 async def run(engine: Engine, incident: Incident, action: ActionSpec, execution: Execution) -> Outcome:
     """Exactly one call of the action. Whatever breaks after that call began is an unknown outcome."""
     if incident.is_test:
         return Outcome(status="succeeded", detail="a test: nothing real was run", facts={"ran": False})
-    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    try:
+        service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    except AlertEngineError as error:
+        return Outcome(status="failed", detail=f"nothing was run: {error}", facts={"ran": False})
     if service is None or action.kind not in engine.actions:
         return Outcome(status="failed", detail="its service or kind is not configured", facts={"ran": False})
     try:
         return await engine.actions[action.kind].execute(action, about(incident, service, execution.id))
     except Exception as error:
         log.exception("%s: the action broke", incident.id)
-        detail = f"AlertEngine lost sight of it ({type(error).__name__}). It may or may not have run"
-        return Outcome(status="unknown", detail=detail, facts={})
+        return _lost(error)
+
+
+def _lost(error: Exception) -> Outcome:
+    detail = f"AlertEngine lost sight of it ({type(error).__name__}). It may or may not have run"
+    return Outcome(status="unknown", detail=detail, facts={})
 
 
 def about(incident: Incident, service: Service, execution_id: str) -> Run:

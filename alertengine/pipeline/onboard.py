@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Tenant
 from alertengine.core.plans import DEFAULT_PLAN, Feature, require, require_feature
-from alertengine.errors import Invalid
+from alertengine.errors import ConfigError, Invalid
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.verify import send_code
-from alertengine.signing import api_key_hash, api_key_id, new_api_key
+from alertengine.signing import api_key_hash, api_key_id, new_api_key, webhook_key
 from alertengine.store import directory
 from alertengine.store.base import Transaction
 from alertengine.store.log import SYSTEM_TREE
@@ -79,7 +79,9 @@ async def onboard(engine: Engine, application: Application) -> Onboarded:
     for contact in contacts:
         if contact.verified_at is None:
             engine.spawn(send_code(engine, tenant.id, contact.id))
-    engine.memory.offered[service.id] = await engine.source.recoveries(service)
+    offers = await engine.source.recoveries(service)
+    if offers is not None:
+        engine.memory.offered[service.id] = offers
     return Onboarded(tenant=tenant, service=service, contacts=contacts, api_key=key)
 
 
@@ -101,7 +103,9 @@ async def add_service(engine: Engine, tenant: Tenant, application: Application) 
         tx.append(SYSTEM_TREE, service.id, [event], 0, engine.now())
 
     await engine.store.transact(work)
-    engine.memory.offered[service.id] = await engine.source.recoveries(service)
+    offers = await engine.source.recoveries(service)
+    if offers is not None:
+        engine.memory.offered[service.id] = offers
     return service
 
 
@@ -141,6 +145,8 @@ def _service(engine: Engine, tenant: Tenant, application: Application) -> Servic
     if not 0 < len(name) <= 80 or not name.isprintable():
         raise Invalid("service_name: 1 to 80 printable characters")
     secret = application.service_secret
+    if secret:
+        check_secret(secret)
     return Service(
         id=engine.new_id("svc"),
         tenant_id=tenant.id,
@@ -149,6 +155,13 @@ def _service(engine: Engine, tenant: Tenant, application: Application) -> Servic
         sealed_secret=engine.vault.seal(secret) if secret else None,
         actions=_actions(engine, application),
     )
+
+
+def check_secret(secret: str) -> None:
+    try:
+        webhook_key(secret)
+    except ConfigError as error:
+        raise Invalid(f"service_secret: {error}") from None
 
 
 def _actions(engine: Engine, application: Application) -> tuple[ActionSpec, ...] | None:

@@ -26,7 +26,9 @@ async def poll(engine: Engine, service: Service) -> str | None:
     engine.memory.watches[service.id] = watch
     came_back = before.last is None or before.last.error is not None
     if snapshot.report is not None and (came_back or service.id not in engine.memory.offered):
-        engine.memory.offered[service.id] = await engine.source.recoveries(service)
+        offers = await engine.source.recoveries(service)
+        if offers is not None:
+            engine.memory.offered[service.id] = offers
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
     if held is not None or snapshot.healthy:
         return held

@@ -43,14 +43,16 @@ class HealthSource:
             return unreachable(asked_at, FetchError(kind="not_json", detail="not JSON"))
         return read_report(asked_at, report)
 
-    async def recoveries(self, service: Service) -> tuple[ActionSpec, ...]:
+    async def recoveries(self, service: Service) -> tuple[ActionSpec, ...] | None:
         if service.sealed_secret is None:
             return ()
         try:
             answer = await self._get(service, service.recovery_url())
             listed: Any = answer.json() if answer.ok else {}
         except (HttpError, ValueError, RecursionError):
-            return ()
+            return None
+        if answer.status >= 500:
+            return None
         rows = listed.get("recoveries") if isinstance(listed, dict) else None
         return tuple(spec for row in rows if (spec := _offered(row))) if isinstance(rows, list) else ()
 
@@ -59,9 +61,10 @@ class HealthSource:
         if service.sealed_secret is not None:
             try:
                 secret = self._vault.open(service.sealed_secret)
+                now = int(self._clock.now().timestamp())
+                headers |= webhook_headers(secret, self._new_id("req"), now, b"")
             except ConfigError as error:
                 raise HttpError("blocked", str(error), sent=False) from error
-            headers |= webhook_headers(secret, self._new_id("req"), int(self._clock.now().timestamp()), b"")
         return await self._http.fetch("GET", url, timeout_s=self._timeout_s, headers=headers)
 
 

@@ -86,7 +86,7 @@ def restore(place: Place, source: Path, now: datetime) -> Report:
 def _copy_store(source: Path, copy: Path) -> None:
     try:
         with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as original,
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
             closing(sqlite3.connect(copy)) as duplicate,
         ):
             original.backup(duplicate)

@@ -73,7 +73,7 @@ class _Both(CheckpointSigner):
 
 
 def _is_announced(path: Path, vkey: str) -> bool:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         rows = db.execute("SELECT body FROM event WHERE type = ?", (str(SystemEventType.KEY_ROTATED),))
         return any(f'"new_vkey":"{vkey}"'.encode() in body for (body,) in rows)
 

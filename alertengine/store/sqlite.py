@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ from alertengine.store.log import SYSTEM_TREE, Ledger
 from alertengine.store.migrate import migrate
 from alertengine.store.states import States, advance
 from alertengine.store.writer import Writer
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -96,7 +99,11 @@ class SqliteTransaction:
         more, tree, frontier = grown
         self._total += more
         if self._mark and self._incarnation:
-            self._mark.write(Seen(self._incarnation, self._total, tree, frontier.size, frontier.root()))
+            seen = Seen(self._incarnation, self._total, tree, frontier.size, frontier.root())
+            try:
+                self._mark.write(seen)
+            except OSError as error:  # the events themselves are safe; the next commit marks again
+                log.error("the high-water mark beside the store cannot be written: %s", error)
 
     def rolled_back(self) -> None:
         self._ledger.rolled_back()
@@ -148,7 +155,7 @@ class SqliteStore:
 
         writer = Writer(open_unit)
         await writer.start()
-        reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        reader = await aiosqlite.connect(read_only(path), uri=True, isolation_level=None)
         return cls(path, writer, reader, mark, signer.vkey)
 
     async def transact(self, work: Callable[[SqliteTransaction], T]) -> T:
@@ -188,6 +195,11 @@ class SqliteStore:
         await self._reader.close()
         await self._writer.stop()
         self._mark.close()
+
+
+def read_only(path: Path) -> str:
+    """The file as a URI that cannot write, whatever characters its folders have."""
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -104,13 +104,22 @@ class Writer:
         self._opened.set_result(None)
         try:
             while (batch := self._next_batch()) is not None:
-                self._commit(unit, [piece for piece in batch if not piece.bare])
-                for piece in batch:
-                    if piece.bare:
-                        _do_bare(unit, piece)
+                try:
+                    self._do_all(unit, batch)
+                except Exception as error:
+                    # Nobody may wait for ever for a thread that is gone.
+                    self.sealed = f"AlertEngine itself failed at the store ({error!r}). Start it again."
+                    for piece in batch:
+                        piece.error = piece.error or StoreDamaged(self.sealed)
                 _settle(batch)
         finally:
             unit.db.close()
+
+    def _do_all(self, unit: Unit, batch: list[Piece]) -> None:
+        self._commit(unit, [piece for piece in batch if not piece.bare])
+        for piece in batch:
+            if piece.bare:
+                _do_bare(unit, piece)
 
     def _next_batch(self) -> list[Piece] | None:
         first = self._queue.get()

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertengine.core.approval import check_decidable
-from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.model import Actor
 from alertengine.errors import NotFound
@@ -16,7 +15,6 @@ from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.consult import consult
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.notify import record
 from alertengine.pipeline.preview import preview
 from alertengine.pipeline.verify import send_code
 from alertengine.store import directory, incidents
@@ -126,8 +124,7 @@ async def _preview(engine: Engine, incident: Incident, actor: Actor) -> dict[str
     service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
     shown = await preview(engine, incident, service)
     assert shown is not None
-    event = NewEvent(type=EventType.RECOVERY_PREVIEWED, data={"channel": "terminal"}, actor=actor)
-    await record(engine, incident, [event])
+    await approve.note_terminal_preview(engine, incident, actor)
     return {"incident_id": incident.id, "tenant_id": incident.tenant_id, **shown.to_json()}
 
 

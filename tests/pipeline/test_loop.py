@@ -287,7 +287,7 @@ async def test_a_changed_action_is_refused_and_proposed_anew(world: World) -> No
     await world.settle()
     assert world.action.runs == []
     assert world.channel.kinds == ["alert", "alert"]
-    with pytest.raises(NotAwaitingApproval):
+    with pytest.raises(ActionChanged):
         await approve.confirm(world.engine, old, HOW)
     await approve.confirm(world.engine, world.channel.last_token, HOW)
     await world.settle()
