@@ -21,7 +21,9 @@ _EVENTS = "SELECT idx, body FROM event WHERE tree = ? AND incident = ? ORDER BY 
 def export_file(path: Path, incident: str, vkeys: Sequence[str], tenant: str | None = None) -> Bundle:
     """The bundle of an incident (of this tenant, where one is named) from a store file, at one moment of it."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as db:
             db.execute("BEGIN")
             tree = owner(db, incident)
             if tenant not in (None, tree):
@@ -60,7 +62,9 @@ def export(db: sqlite3.Connection, tree: str, incident: str, vkeys: Sequence[str
 def checkpoints(path: Path, tree: str | None = None) -> list[bytes]:
     """The newest checkpoint of every tree, or of one."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as db:
             rows = db.execute(
                 "SELECT note FROM checkpoint WHERE ? IN (tree, '') ORDER BY tree", (tree or "",)
             )

@@ -100,7 +100,9 @@ def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Check
 
 def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as db:
             db.execute("BEGIN")  # one moment of the file, whatever a daemon adds meanwhile
             return work(db)
     except sqlite3.Error as error:
