@@ -147,12 +147,13 @@ class Scheduler:
 
     async def _deliver(self, delivery: Delivery) -> None:
         try:
-            await deliver(self._engine, delivery)
+            tried = await deliver(self._engine, delivery)
         except Exception as error:
             # Left to the outbox's own pace: what cannot even be tried must not be tried all the time.
             log.warning("%s could not be delivered: %s", delivery.id, error)
             return
-        self._engine.memory.outbox.set()  # what waited behind it may go
+        if tried:
+            self._engine.memory.outbox.set()  # what waited behind it may go
 
     def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         async def guarded() -> None:

@@ -128,8 +128,10 @@ def _verified(execution: Execution, watch: Watch, policy: Policy, now: datetime)
 
 
 def _test_over(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
-    """No health will ever end a test."""
+    """No health will ever end a test: once it was looked at long enough, it is over."""
     if not incident.is_test or incident.stage not in (Stage.REJECTED, Stage.EXPIRED, Stage.UNKNOWN):
+        return None
+    if now < incident.last_at + timedelta(seconds=policy.approval_timeout_s):
         return None
     return Step(do=Do.FINISH_TEST, reason="the test was answered, or nobody answered it")
 

@@ -50,9 +50,7 @@ class Gate:
         if failures < TRIPS_AFTER:
             return replace(self, failures=failures)
         pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self.pauses)
-        return replace(
-            self, failures=failures, pauses=self.pauses + 1, shut_until=now + pause, probing=False
-        )
+        return replace(self, failures=failures, pauses=self.pauses + 1, shut_until=now + pause, probing=False)
 
     def _spent(self, now: float) -> float:
         return max(0.0, self.spent - (now - self.at) * self.per_s)

@@ -45,7 +45,8 @@ async def deliver_due(engine: Engine) -> int:
     return len(due)
 
 
-async def deliver(engine: Engine, delivery: Delivery) -> None:
+async def deliver(engine: Engine, delivery: Delivery) -> bool:
+    """One try. False where none was made: its turn comes later, or somebody else has it."""
     tenant = delivery.tenant_id
     contact = await engine.store.fetch(directory.contact(tenant, delivery.contact_id))
     incident = await engine.store.fetch(incidents.incident(tenant, delivery.incident_id))
@@ -53,10 +54,10 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
         raise ValueError(f"{delivery.id} has lost its contact or incident")
     channel = engine.channel_of(contact)
     if channel is not None and not await _let_through(engine, channel, contact, delivery):
-        return
+        return False
     claims = _claims(engine, delivery, contact, incident)
     if not await _claim(engine, delivery, contact, channel, claims):
-        return
+        return False
     try:
         message = await _compose(engine, delivery, contact, incident, claims)
         receipt = await _send(engine, channel, contact, message, delivery)
@@ -70,6 +71,7 @@ async def deliver(engine: Engine, delivery: Delivery) -> None:
         await _accepted(engine, delivery, channel, receipt)
         if channel.traits.amends and delivery.kind not in OPEN:
             await _amend(engine, delivery, channel, replace(message, body=(*message.body, incident.title)))
+    return True
 
 
 async def _amend(engine: Engine, delivery: Delivery, channel: Channel, message: Message) -> None:

@@ -85,12 +85,14 @@ def queue(tx: Transaction, new: Delivery, fallback_at: datetime) -> None:
 
 
 def postpone(tx: Transaction, delivery: Delivery, until: datetime) -> None:
-    """Not now: nothing was tried."""
+    """Not now: nothing was tried, nor is by anybody else since it was read."""
     tx.execute(
-        "UPDATE delivery SET due_at = ? WHERE id = ? AND tenant = ? AND state = 'queued'",
+        "UPDATE delivery SET due_at = ? WHERE id = ? AND tenant = ?"
+        " AND attempts = ? AND state IN ('queued', 'sending')",
         rfc3339(until),
         delivery.id,
         delivery.tenant_id,
+        delivery.attempts,
     )
 
 

@@ -219,6 +219,7 @@ def test_a_real_fault_is_watched_and_healed_also_after_the_daemon_is_gone(tmp_pa
             daemon.run("onboard", "--service", "payments", "--health-url", url)
             seen = next(line for line in watching.stdout if "ALERTED" in line)
             watching.send_signal(signal.SIGINT)
+            watching.stdout.read()  # to its end: a pipe that is closed while it paints is another story
         incident = seen.split()[0]
         daemon.end()
         healed = daemon.run("approve", incident, "--yes", "--wait")

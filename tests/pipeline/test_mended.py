@@ -80,8 +80,9 @@ async def test_a_test_ends_also_when_it_is_rejected_or_not_answered(world: World
     await world.settle()
     if answer:
         await approve.reject(world.engine, world.channel.last_token, HOW)
-    world.clock.advance(1000)
-    await world.settle()
+    for _ in range(2):
+        world.clock.advance(1000)
+        await world.settle()
 
     assert (await world.incident(incident)).stage == "RESOLVED"
 

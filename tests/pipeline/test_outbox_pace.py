@@ -1,0 +1,44 @@
+"""How fast the outbox goes round: what cannot go now is neither lost nor tried all the time."""
+
+from __future__ import annotations
+
+from alertengine.core.gate import Gate
+from alertengine.pipeline.deliver import deliver
+from alertengine.scheduler import Scheduler
+from alertengine.store import outbox
+from alertengine.store.outbox import Delivery
+from world import World
+
+
+async def left_behind(world: World) -> Delivery:
+    """A message that a sender which died was about to send, while the channel is shut."""
+    await world.fail()
+    engine = world.engine
+    await engine.store.transact(lambda tx: tx.execute("UPDATE delivery SET state = 'sending'"))
+    await engine.store.transact(lambda tx: outbox.reclaim(tx, engine.now()))
+    shut = engine.clock.monotonic() + 15
+    engine.memory.gates["console"] = Gate(per_s=20, burst=50, failures=5, shut_until=shut)
+    (found,) = await engine.store.fetch(outbox.due(engine.now(), 50))
+    return found
+
+
+async def test_what_was_left_behind_waits_for_a_shut_channel_too(world: World) -> None:
+    delivery = await left_behind(world)
+    await deliver(world.engine, delivery)
+
+    assert await world.engine.store.fetch(outbox.due(world.engine.now(), 50)) == []
+    world.clock.advance(15)
+    assert await world.engine.store.fetch(outbox.due(world.engine.now(), 50)) == [delivery]
+
+
+async def test_what_waits_does_not_wake_the_outbox(world: World) -> None:
+    delivery = await left_behind(world)
+    wake = world.engine.memory.outbox
+    wake.clear()
+    await Scheduler(world.engine, 5)._deliver(delivery)
+    assert not wake.is_set()
+
+    world.clock.advance(15)
+    await Scheduler(world.engine, 5)._deliver(delivery)
+    assert wake.is_set()
+    assert len(world.channel.sent) == 2
