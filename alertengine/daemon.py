@@ -127,6 +127,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         access_log=False,  # it would print the tokens in the links
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # anybody on this machine could write an address into the record with them
         timeout_graceful_shutdown=SHUTDOWN_S,
         timeout_keep_alive=15,
         limit_concurrency=500,

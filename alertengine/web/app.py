@@ -33,7 +33,9 @@ def create_app(
     engine: Engine, admin_key: str, *, on_socket: bool = False, nudge: Callable[[str], None] = _ignore
 ) -> FastAPI:
     """The API and the pages. `on_socket`: for the local socket, whose file mode is the credential."""
-    app = FastAPI(title="AlertEngine", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="AlertEngine", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.engine = engine
     app.state.admin_key = admin_key
     app.state.local = on_socket
