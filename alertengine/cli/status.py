@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,16 +37,13 @@ def status(
     data_dir: DataDirectory = None,
 ) -> None:
     """Show how everything is. Services, open incidents, mode, queue and channels."""
-    from contextlib import suppress
-
     from alertengine.cli.client import run
 
     here = place(ctx, config, data_dir)
     settings = here.settings()
     idle = f"No daemon runs on {settings.data_dir}, so nothing is watched: {here.command('serve')}"
     if watch:
-        with suppress(KeyboardInterrupt):  # the way to end it
-            run(settings, lambda client: _watch(client, idle, as_json))
+        run(settings, lambda client: _watch(client, idle, as_json))
         return
     seen = run(settings, _look)
     if not seen["daemon"]:
@@ -66,17 +64,22 @@ async def _watch(client: Client, idle: str, as_json: bool) -> None:
     """Paint when something that is shown has changed, and only then."""
     if not client.has_daemon:
         raise NotSo(idle)
-    from contextlib import ExitStack
+    from contextlib import ExitStack, suppress
 
     with ExitStack() as stack:
         paint = _painter(stack, as_json)
         last = None
-        while True:
+        stop = asyncio.Event()
+        # An interrupt that comes as a cancellation can be lost inside a request that is just ending.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+        while not stop.is_set():
             seen = await _look_or_say(client, last)
             if _shown(seen) != _shown(last):
                 paint(seen)
             last = seen
-            await asyncio.sleep(LOOK_AGAIN_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await stop.wait()
 
 
 async def _look_or_say(client: Client, last: Json | None) -> Json:
