@@ -84,7 +84,7 @@ async def _interruptible(narrator: Narrator, port: int, yes: bool) -> Report:
     """Either signal unwinds the stage, so that no process or folder stays behind."""
     task = asyncio.ensure_future(play(narrator, port=port, approve=yes))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     return await task
 

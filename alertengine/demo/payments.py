@@ -3,7 +3,7 @@
 A refund in an unknown currency raises between taking a connection and giving it back. Enough of those, and
 every payment waits for a connection that nobody returns. The recovery hook closes the pool and opens another.
 
-Run as `python -m alertengine.demo.payments PORT`, with the secret in ALERTENGINE_SECRET.
+Run as `python -m alertengine.demo.payments PORT FOLDER`, with the secret in ALERTENGINE_SECRET.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -151,9 +150,9 @@ def _create(database: Path) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="payments-") as folder:
-        app = Payments(Path(folder) / "payments.db").app
-        uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="critical", access_log=False)
+    port, folder = int(sys.argv[1]), Path(sys.argv[2])
+    app = Payments(folder / "payments.db").app
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False)
 
 
 if __name__ == "__main__":

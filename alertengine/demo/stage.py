@@ -63,7 +63,7 @@ async def stage(port: int) -> AsyncIterator[Stage]:
         await stack.enter_async_context(serving(phone.server(), listener))
         app_secret = secrets.token_urlsafe(32)
         app_port = free_port(0)
-        process = stack.enter_context(_app(app_port, app_secret))
+        process = stack.enter_context(_app(app_port, app_secret, folder))
         traffic = Traffic(http, f"http://127.0.0.1:{app_port}")
         await _answering(http, traffic.url, process)
         file = folder / "alertengine.toml"
@@ -118,10 +118,10 @@ def free_port(wanted: int) -> int:
 
 
 @contextmanager
-def _app(port: int, secret: str) -> Iterator[subprocess.Popen[bytes]]:
+def _app(port: int, secret: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The payments service, alone in its process group, so that nothing of it stays behind."""
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "alertengine.demo.payments", str(port)],
+        [sys.executable, "-m", "alertengine.demo.payments", str(port), str(folder)],
         env={
             **os.environ,
             "ALERTENGINE_SECRET": secret,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from alertengine.core.incident import fold
 from alertengine.datadir import DataDir
 from alertengine.demo.stage import Stage as DemoStage
 from alertengine.demo.stage import stage
-from alertengine.errors import AlertEngineError
+from alertengine.errors import AlertEngineError, HttpError
 from alertengine.http import Response
 from alertengine.ledger.verify import verify_file
 from alertengine.store import incidents
@@ -155,9 +156,10 @@ def _authorized(answer: Response) -> None:
 async def _turned_critical(on: DemoStage) -> datetime:
     """When the service's own report turned critical, seen by asking it often."""
     while True:
-        answer = await on.http.fetch("GET", f"{on.app_url}/health/alerts", timeout_s=5)
-        if answer.json()["status"] == "critical":
-            return on.daemon.engine.now()
+        with suppress(HttpError):  # a busy app may lose a connection; it is asked again at once
+            answer = await on.http.fetch("GET", f"{on.app_url}/health/alerts", timeout_s=5)
+            if answer.json()["status"] == "critical":
+                return on.daemon.engine.now()
         await asyncio.sleep(0.1)
 
 
