@@ -10,7 +10,7 @@ import pytest
 from alertengine.core.policy import Policy
 from world import World, open_world
 
-REAL_PROCESSES = {"faults", "crash", "browser", "cli", "sdk"}
+REAL_PROCESSES = {"faults", "crash", "browser", "cli", "sdk", "web"}
 """Folders whose tests start processes and wait for them with a deadline."""
 
 
