@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from alertengine.ledger.lookups import LOOKUPS
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
+from alertengine.ledger.schema import SCHEMA_VERSION, script
 from alertengine.ledger.walk import MILESTONE, MILESTONE_EVERY, SYSTEM_TREE, Bad, Walk, walk
 
 _SCHEMA = (
@@ -116,9 +116,10 @@ def _check_pages(db: sqlite3.Connection, path: Path) -> Report:
 
 
 def _schema_faults(db: sqlite3.Connection) -> list[str]:
-    """Tables and guards that are not as this version makes them."""
+    """Tables and guards that are not as the file's schema has them."""
+    version = min(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION)
     with closing(sqlite3.connect(":memory:")) as model:
-        model.executescript(files("alertengine.store").joinpath("schema.sql").read_text())
+        model.executescript(script(0, version))
         expected = dict(model.execute(_SCHEMA).fetchall())
     stored = dict(db.execute(_SCHEMA).fetchall())
     if not stored.keys() & expected.keys():

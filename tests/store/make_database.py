@@ -10,8 +10,8 @@ from pathlib import Path
 from test_life import AT, DETECTED, opened
 
 from alertengine.core.events import EventType, NewEvent
+from alertengine.ledger.schema import SCHEMA_VERSION
 from alertengine.store import links
-from alertengine.store.migrate import SCHEMA_VERSION
 
 EVENTS = [
     NewEvent(type=EventType.INCIDENT_DETECTED, data=DETECTED),
