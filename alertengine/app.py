@@ -22,6 +22,7 @@ from alertengine.datadir import DataDir
 from alertengine.http import Http
 from alertengine.ledger.keys import open_signer
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.passes import PassSigner
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock
 from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
@@ -109,6 +110,7 @@ async def open_engine(
             policy=settings.policy.policy(),
             plans=settings.offered(),
             tokens=TokenSigner(secret, settings.base_url),
+            passes=PassSigner(secret, settings.base_url),
             vault=tools.vault,
             base_url=settings.base_url,
             boot=new_id("boot"),

@@ -12,6 +12,7 @@ from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from alertengine.config import Settings
     from alertengine.core.events import Event, EventType, SystemEventType
 
 IncidentId = Annotated[str, typer.Argument(metavar="ID", help="The incident, e.g. inc_4f1c…")]
@@ -23,12 +24,23 @@ def incidents(
     service: Annotated[str | None, typer.Option(metavar="NAME", help="Of this service alone.")] = None,
     still_open: Annotated[bool, typer.Option("--open", help="Only what is not over.")] = False,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most this many.")] = 50,
+    link: Annotated[
+        bool, typer.Option("--link", help="Make a link instead, by which somebody may look at them.")
+    ] = False,
+    end_links: Annotated[bool, typer.Option("--end-links", help="Take such links back instead.")] = False,
+    reader: Annotated[
+        str | None, typer.Option("--for", metavar="CONTACT", help="Whose link it is or was.")
+    ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
-    """List incidents, newest first."""
+    """List incidents, newest first; or give somebody a link to a page of them, which decides nothing."""
     from alertengine.cli.client import Client, run
+
+    if link or end_links:
+        _links(place(ctx, config, data_dir).settings(), tenant, reader, end_links, as_json)
+        return
 
     async def work(client: Client) -> dict[str, Any]:
         asked = {"tenant": tenant, "service": service, "open": still_open, "limit": limit}
@@ -41,6 +53,22 @@ def incidents(
         show(listing(found["incidents"]))
     else:
         say("There is no such incident." if tenant or service or still_open else "There was no incident yet.")
+
+
+def _links(settings: Settings, tenant: str | None, reader: str | None, end: bool, as_json: bool) -> None:
+    from alertengine.cli.client import run
+
+    body = {"tenant": tenant, "reader": reader}
+    done = run(settings, lambda client: client.post(f"/local/links{'/end' if end else ''}", body))
+    if as_json:
+        show_json(done)
+    elif end:
+        say(f"{done['ended']} links open nothing any more.")
+    else:
+        show(done["url"])
+        say(
+            f"It opens for {done['life_s'] / 86400:.0f} days. Take it back: alertengine incidents --end-links"
+        )
 
 
 def listing(rows: list[dict[str, Any]]) -> Table:

@@ -14,6 +14,7 @@ from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.plans import PLANS, Plan
 from alertengine.core.policy import Policy
+from alertengine.passes import PassSigner
 from alertengine.ports import Action, Channel, Clock, Diagnoser, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
@@ -64,6 +65,7 @@ class Engine:
     """The configured recoveries, by name, in the order of the configuration."""
     policy: Policy
     tokens: TokenSigner
+    passes: PassSigner
     vault: Vault
     base_url: str
     boot: str

@@ -100,7 +100,13 @@ def last_closed_at(tenant: str, service_id: str) -> Query[datetime | None]:
 
 
 def listing(
-    tenant: str | None, *, open_only: bool = False, service: str | None = None, limit: int, before: str | None
+    tenant: str | None,
+    *,
+    open_only: bool = False,
+    over_only: bool = False,
+    service: str | None = None,
+    limit: int,
+    before: str | None,
 ) -> Query[list[IncidentRow]]:
     """Newest first; `before` is the `cursor` of the last row seen. `tenant` None: all tenants."""
     where, params = ["1"], []
@@ -110,6 +116,8 @@ def listing(
             params.append(value)
     if open_only:
         where.append("closed_at IS NULL")
+    if over_only:
+        where.append("closed_at IS NOT NULL")
     if before is not None:
         opened_at, _, last_id = before.partition("~")
         where.append("(opened_at, id) < (?, ?)")

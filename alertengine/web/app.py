@@ -13,7 +13,9 @@ from alertengine.web import (
     dlq,
     health,
     hooks,
+    incidents,
     local,
+    local_people,
     problems,
     push,
     recover,
@@ -43,9 +45,9 @@ def create_app(
     app.add_middleware(BodyLimit)
     routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
-    routers += [verify.router(engine), services.router(engine)]
+    routers += [verify.router(engine), services.router(engine), incidents.router(engine)]
     if on_socket:
-        routers.append(local.router(engine))
+        routers += [local.router(engine), local_people.router(engine)]
     for router in routers:
         app.include_router(router)
     describe(app)

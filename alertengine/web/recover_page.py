@@ -1,58 +1,36 @@
-"""The page: one answer, everything inline, small enough for one bar of signal."""
+"""The page of a link."""
 
 from __future__ import annotations
 
-import gzip
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alertengine.core.view import FOLLOWING, View
-from alertengine.web.recover_guard import page_policy
-from alertengine.web.recover_text import visible
+from alertengine.web.page import SYMBOLS, page
 from alertengine.web.recover_words import INVALID_WORDS, UNRECORDABLE_HEADLINE, UNRECORDABLE_LINES
-
-_pages = Environment(
-    loader=PackageLoader("alertengine.web", "pages"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=visible,
-)
-
-SYMBOLS = {"bad": "!", "warn": "?", "busy": "…", "good": "✓", "calm": "–"}
 
 
 def respond(
     request: Request, token: str, parts: Mapping[str, Any], *, status: int = 200, notice: str | None = None
 ) -> Response:
     """The page of a link. `notice`: why what was just asked for was not done."""
-    nonce = secrets.token_urlsafe(12)
     posted = request.method == "POST"
     follow = parts["view"] in FOLLOWING and "still" not in request.query_params
-    html = _pages.get_template("recover.html").render(
-        {
-            **parts,
-            "nonce": nonce,
-            "token": token,
-            "notice": notice,
-            "follow": follow,
-            "symbol": SYMBOLS[parts["tone"]],
-            # Relative addresses, so that the page works behind any prefix.
-            "here": "../recover" if posted else "recover",
-            "forms": "" if posted else "recover/",
-        }
-    )
-    headers = {"content-security-policy": page_policy(nonce)}
-    if status == 401:
-        headers["www-authenticate"] = "Bearer"
-    return _small(request, html, status, headers)
+    shown = {
+        **parts,
+        "token": token,
+        "notice": notice,
+        "follow": follow,
+        "symbol": SYMBOLS[parts["tone"]],
+        # Relative addresses, so that the page works behind any prefix.
+        "here": "../recover" if posted else "recover",
+        "forms": "" if posted else "recover/",
+    }
+    return page(request, "recover.html", shown, status=status)
 
 
 def invalid(request: Request) -> Response:
@@ -88,11 +66,3 @@ def bare(view: str, tone: str, headline: Markup, lines: list[Markup]) -> dict[st
         "decide": False,
         "fresh": False,
     }
-
-
-def _small(request: Request, html: str, status: int, headers: dict[str, str]) -> Response:
-    body = html.encode()
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 6, mtime=0)
-        headers["content-encoding"] = "gzip"
-    return Response(body, status_code=status, headers=headers, media_type="text/html")

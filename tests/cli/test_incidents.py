@@ -106,3 +106,13 @@ def test_lines_fit_80_columns_and_end_without_spaces(cli: Any) -> None:
 def test_no_colour_where_there_is_no_terminal(cli: Any) -> None:
     incident = cli.rehearse()
     assert "\x1b" not in cli("audit", incident).stdout + cli("status").stdout
+
+
+def test_a_link_to_look_by_is_given_and_taken_back(cli: Any) -> None:
+    cli.rehearse()
+    given = cli.json("incidents", "--link", "--for", "tariro")
+    assert "/incidents?token=" in given["url"]
+    assert cli("incidents", "--link").stdout.startswith("http")
+    assert cli.json("incidents", "--end-links", "--for", "Tariro")["ended"] == 1
+    assert cli.json("incidents", "--end-links")["ended"] == 1
+    assert "no contact nobody" in cli("incidents", "--link", "--for", "nobody", code=1).stderr

@@ -1,0 +1,90 @@
+"""Passes: signed tokens by which somebody may look, or stays signed in. None of them decides anything."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import jwt
+
+from alertengine.errors import TokenInvalid
+from alertengine.signing import TOKEN_LIMIT
+
+_ALL_OFF = dict.fromkeys(
+    ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_sub", "verify_jti"), False
+)
+
+
+class Purpose(StrEnum):
+    """What a pass is for. Each has its own key, audience and type, so that none stands in for another."""
+
+    VIEW = "view"
+    """In the address of a tenant's incidents."""
+    SESSION = "session"
+    """In the cookie of somebody who signed in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What the token says: which row of the store it names, and until when. Whose it is stands in the row."""
+
+    purpose: Purpose
+    jti: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class PassSigner:
+    """Compact JWS, HS256 alone; the key is derived from the daemon's secret and the purpose."""
+
+    def __init__(self, secret: str, issuer: str) -> None:
+        self._keys = {p: hashlib.sha256(f"{p}-pass\n{secret}".encode()).digest() for p in Purpose}
+        self._issuer = issuer
+
+    def sign(self, given: Pass) -> str:
+        claims = {
+            "iss": self._issuer,
+            "aud": _audience(given.purpose),
+            "jti": given.jti,
+            "iat": int(given.issued_at.timestamp()),
+            "exp": int(given.expires_at.timestamp()),
+        }
+        key = self._keys[given.purpose]
+        return jwt.encode(claims, key, algorithm="HS256", headers={"typ": _type(given.purpose)})
+
+    def read(self, purpose: Purpose, token: str, now: datetime) -> Pass:
+        """Raises `TokenInvalid` for whatever is not ours, not for this purpose, or over."""
+        try:
+            if len(token) > TOKEN_LIMIT or not token.isascii():
+                raise TokenInvalid
+            if jwt.get_unverified_header(token) != {"alg": "HS256", "typ": _type(purpose)}:
+                raise TokenInvalid
+            claims = jwt.decode(token, self._keys[purpose], algorithms=["HS256"], options=_ALL_OFF)  # type: ignore[arg-type]
+            read = self._read(purpose, claims)
+        except (jwt.PyJWTError, ValueError, OverflowError, OSError):
+            raise TokenInvalid from None
+        if now >= read.expires_at:
+            raise TokenInvalid
+        return read
+
+    def _read(self, purpose: Purpose, claims: Mapping[str, Any]) -> Pass:
+        if claims.keys() != {"iss", "aud", "jti", "iat", "exp"}:
+            raise TokenInvalid
+        if (claims["iss"], claims["aud"]) != (self._issuer, _audience(purpose)):
+            raise TokenInvalid
+        if not isinstance(claims["jti"], str) or not all(type(claims[k]) is int for k in ("iat", "exp")):
+            raise TokenInvalid
+        issued, expires = (datetime.fromtimestamp(claims[k], UTC) for k in ("iat", "exp"))
+        return Pass(purpose=purpose, jti=claims["jti"], issued_at=issued, expires_at=expires)
+
+
+def _audience(purpose: Purpose) -> str:
+    return f"alertengine:{purpose}"
+
+
+def _type(purpose: Purpose) -> str:
+    return f"ae-{purpose}+jwt"

@@ -1,0 +1,105 @@
+"""A tenant's incidents to look at: the list and each one's story. Nothing can be decided here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alertengine.errors import TokenInvalid
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.viewing import Reader, read_link
+from alertengine.store import checkpoints, directory, incidents
+from alertengine.web import recover_page
+from alertengine.web.incident_view import State, draw, draw_list
+from alertengine.web.page import page
+from alertengine.web.recover_guard import LinkRoute
+from alertengine.web.recover_text import clock_time
+
+PAGE = 25
+Token = Annotated[str, Query(max_length=2048, description="The link's token.")]
+
+
+async def _reader(engine: Engine, token: str) -> Reader:
+    return await read_link(engine, token)
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter(route_class=LinkRoute)
+
+    @routes.get("/incidents", response_model=None)
+    async def get_list(
+        request: Request,
+        token: Token = "",
+        service: Annotated[str, Query(max_length=200)] = "",
+        state: State = State.ALL,
+        before: Annotated[str, Query(max_length=100)] = "",
+    ) -> Response:
+        """The tenant's incidents as a page, newest first; by a link that was given to somebody. Read-only."""
+        try:
+            reader = await _reader(engine, token)
+        except TokenInvalid:
+            return recover_page.invalid(request)
+        chosen = {"service": service, "state": state}
+        return page(request, "incidents.html", await _list(engine, reader, token, before, chosen))
+
+    @routes.get("/incident/{incident_id}", response_model=None)
+    async def get_incident(request: Request, incident_id: str, token: Token = "") -> Response:
+        """One incident's story as a page, which prints well. Read-only."""
+        try:
+            reader = await _reader(engine, token)
+            return page(request, "incident.html", await _one(engine, reader, token, incident_id))
+        except TokenInvalid:
+            return recover_page.invalid(request)
+
+    return routes
+
+
+async def _list(
+    engine: Engine, reader: Reader, token: str, before: str, chosen: dict[str, Any]
+) -> dict[str, Any]:
+    tenant = reader.tenants[0]
+    query = incidents.listing(
+        tenant,
+        open_only=chosen["state"] is State.OPEN,
+        over_only=chosen["state"] is State.OVER,
+        service=chosen["service"] or None,
+        limit=PAGE + 1,
+        before=before or None,
+    )
+    rows = await engine.store.fetch(query)
+    known = await engine.store.fetch(directory.tenant(tenant))
+    services = [s.name for s in await engine.store.fetch(directory.services(tenant))]
+    following = incidents.cursor(rows[PAGE - 1]) if len(rows) > PAGE else None
+    shown = draw_list(rows[:PAGE], engine.now())
+    name = known.name if known else tenant
+    return {
+        **shown,
+        **chosen,
+        "tenant": name,
+        "services": services,
+        "next": following,
+        "first": not before,
+        "filters": "".join(f"&{key}={quote(value)}" for key, value in chosen.items() if value),
+        **_for(reader, token, engine),
+    }
+
+
+def _for(reader: Reader, token: str, engine: Engine) -> dict[str, Any]:
+    """What every page says of its reader, and how its links go on with the same right."""
+    until = clock_time(reader.until, engine.now(), seconds=False)
+    return {"token": token, "query": f"?token={token}", "reader": reader, "until": until}
+
+
+async def _one(engine: Engine, reader: Reader, token: str, incident_id: str) -> dict[str, Any]:
+    """Raises `TokenInvalid` for an incident that is not there, just as for another tenant's."""
+    for tenant in reader.tenants:
+        events = await engine.store.fetch(incidents.events(tenant, incident_id))
+        if events:
+            head = await engine.store.fetch(checkpoints.checkpoint(tenant))
+            anchor = checkpoints.short(head) if head else None
+            return {**draw(engine, events), "anchor": anchor, **_for(reader, token, engine)}
+    raise TokenInvalid
