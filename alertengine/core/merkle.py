@@ -31,13 +31,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Frontier:
     """What an appender must remember of a tree: its size and the roots of its perfect subtrees."""
 
-    __slots__ = ("_peaks", "size")
+    __slots__ = ("_peaks", "_root", "size")
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         if size < 0 or size.bit_count() != len(peaks):
             raise ValueError(f"a tree of {size} leaves does not have {len(peaks)} peaks")
         self.size = size
         self._peaks = list(peaks)
+        self._root: bytes | None = None
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
@@ -56,12 +57,16 @@ class Frontier:
             level, index = level + 1, index >> 1
             made.append((level, index, hashed))
         self._peaks.append(hashed)
+        self._root = None
         self.size += 1
         return made
 
     def root(self) -> bytes:
-        if not self._peaks:
-            return EMPTY_ROOT
+        if self._root is None:
+            self._root = self._fold() if self._peaks else EMPTY_ROOT
+        return self._root
+
+    def _fold(self) -> bytes:
         hashed = self._peaks[-1]
         for peak in reversed(self._peaks[:-1]):
             hashed = node_hash(peak, hashed)

@@ -11,6 +11,7 @@ from alertengine.core import merkle
 from alertengine.errors import NotFound, StoreDamaged
 from alertengine.ledger.bundle import Anchor, Bundle, Entry
 from alertengine.ledger.note import Checkpoint, parse_checkpoint, split
+from alertengine.ledger.walk import LOWEST_KEPT
 
 _NODE = "SELECT hash FROM node WHERE tree = ? AND level = ? AND idx = ?"
 _LEAF = "SELECT hash FROM event WHERE tree = ? AND idx = ?"
@@ -102,6 +103,8 @@ class Nodes:
     def get(self, level: int, index: int) -> bytes:
         row = self._db.execute(_LEAF, (self._tree, index)).fetchone() if level == 0 else None
         row = row or self._db.execute(_NODE, (self._tree, level, index)).fetchone()
+        if row is None and 0 < level < LOWEST_KEPT:
+            return merkle.node_hash(self.get(level - 1, 2 * index), self.get(level - 1, 2 * index + 1))
         if row is None:
             raise StoreDamaged(
                 f"The log of {self._tree} lacks a hash at level {level}: alertengine ledger verify"

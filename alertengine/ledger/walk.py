@@ -22,6 +22,9 @@ SYSTEM_TREE = "_system"
 LEDGER_INCIDENT = "_ledger"
 """Where a tree keeps the events about itself: keys that changed, incidents that were pruned."""
 
+LOWEST_KEPT = 4
+"""Hashes of perfect subtrees are kept from this level on; those below are made of at most eight leaves when needed."""
+
 _SALT_CHARS = 22
 
 Row = tuple[int, str | None, int, str | None, bytes | None, bytes]
@@ -132,7 +135,7 @@ class _Levels:
 
     def __init__(self, db: sqlite3.Connection, tree: str) -> None:
         found = db.execute("SELECT DISTINCT level FROM node WHERE tree = ? AND level > 0", (tree,))
-        self._stored: dict[int, Iterator[tuple[int, bytes]]] = {
+        self._rows: dict[int, Iterator[tuple[int, bytes]]] = {
             level: iter(
                 db.execute(
                     "SELECT idx, hash FROM node WHERE tree = ? AND level = ? ORDER BY idx", (tree, level)
@@ -140,17 +143,20 @@ class _Levels:
             )
             for (level,) in found.fetchall()
         }
+        self._next = {level: next(rows, None) for level, rows in self._rows.items()}
 
     def check(self, made: list[tuple[int, int, bytes]]) -> None:
         for level, index, hashed in made[1:]:
-            if next(self._stored.get(level, iter(())), None) != (index, hashed):
+            stored = self._next.get(level)
+            if stored == (index, hashed):
+                self._next[level] = next(self._rows[level], None)
+            elif level >= LOWEST_KEPT or (stored is not None and stored[0] <= index):
                 first = index << level
                 raise Bad(
                     f"entries {first} to {first + (1 << level) - 1} do not give the hash kept of them", first
                 )
 
     def finish(self) -> None:
-        for level, rows in self._stored.items():
-            extra = next(rows, None)
+        for level, extra in self._next.items():
             if extra is not None:
                 raise Bad(f"there is a hash of entries from {extra[0] << level} on, but no such entries")

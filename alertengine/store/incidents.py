@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from alertengine.core.events import Event
 from alertengine.core.incident import Incident, fold
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.errors import SlotTaken
-from alertengine.store.base import Query, Row, Transaction
+from alertengine.store.base import Query, Row
 from alertengine.store.log import decode_event
 
 
@@ -166,14 +167,21 @@ ON CONFLICT (tenant, id) DO UPDATE SET stage = excluded.stage, closed_at = exclu
 """
 
 
-def project(tx: Transaction, before: Incident | None, state: Incident) -> None:
+_SLOT_TAKEN = "UNIQUE constraint failed: incident.tenant, incident.service_id"
+
+
+def project(write: Callable[..., None], before: Incident | None, state: Incident) -> None:
     """Bring the look-up row up to the events. Raises `SlotTaken` where the service has an open incident."""
-    if before is not None and _moving(before) == _moving(state):
+    if before is state or (before is not None and _moving(before) == _moving(state)):
         return
-    if state.holds_slot and tx.fetch(slot(state.tenant_id, state.service_id)) not in (None, state.id):
-        raise SlotTaken
-    tx.execute(
-        _UPSERT,
+    try:
+        write(_UPSERT, *_row(state))
+    except sqlite3.IntegrityError as error:
+        raise SlotTaken if str(error) == _SLOT_TAKEN else error from None
+
+
+def _row(state: Incident) -> tuple[object, ...]:
+    return (
         state.tenant_id,
         state.id,
         state.service_id,

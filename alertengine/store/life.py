@@ -44,7 +44,7 @@ def fault(db: sqlite3.Connection, mark: Mark) -> str | None:
     total = total_events(db)
     if total < seen.total:
         return f"the store has {total} events, but {seen.total} were acknowledged: an older copy was put back"
-    row = db.execute("SELECT size FROM tree WHERE tree = ?", (seen.tree,)).fetchone()
+    row = db.execute("SELECT size FROM checkpoint WHERE tree = ?", (seen.tree,)).fetchone()
     size = row[0] if row else 0
     if size < seen.size:
         return f"the log of {seen.tree} has {size} entries, but {seen.size} were acknowledged"
@@ -54,7 +54,7 @@ def fault(db: sqlite3.Connection, mark: Mark) -> str | None:
 
 
 def total_events(db: sqlite3.Connection) -> int:
-    total: int = db.execute("SELECT coalesce(sum(size), 0) FROM tree").fetchone()[0]
+    total: int = db.execute("SELECT coalesce(sum(size), 0) FROM checkpoint").fetchone()[0]
     return total
 
 

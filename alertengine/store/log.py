@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from alertengine.core.events import Event, NewEvent, SystemEventType, event_type
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.core.model import Actor, parse_time, rfc3339
 from alertengine.ledger.export import Nodes
 from alertengine.ledger.note import CheckpointSigner
-from alertengine.ledger.walk import LEDGER_INCIDENT, MILESTONE, MILESTONE_EVERY
+from alertengine.ledger.walk import LEDGER_INCIDENT, LOWEST_KEPT, MILESTONE, MILESTONE_EVERY
 from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
+from alertengine.store.pending import Pending
 
 BODY_LIMIT = 64 * 1024
 
-NodeRow = tuple[str, int, int, bytes]
-
-_INSERT_EVENT = "INSERT INTO event (tree, idx, incident, seq, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_NODE = "INSERT INTO node (tree, level, idx, hash) VALUES (?, ?, ?, ?)"
-_MILESTONE = "INSERT INTO milestone (tree, size, note) VALUES (?, ?, ?)"
-_HEAD = (
-    "INSERT INTO checkpoint (tree, size, note) VALUES (?, ?, ?)"
-    " ON CONFLICT (tree) DO UPDATE SET size = excluded.size, note = excluded.note"
-)
+_FIRST_HEAD = "INSERT INTO checkpoint (size, note, tree) VALUES (?, ?, ?)"
+_HEAD = "UPDATE checkpoint SET size = ?, note = ? WHERE tree = ?"
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""What JSON gives back as it was."""
+_TEXT = frozenset({str})
 _LAST = "SELECT seq, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq DESC LIMIT 1"
 
 
@@ -44,9 +42,9 @@ def encode_body(
     """
     data = _dumps(dict(event.data))
     body = (
-        f'{{"actor":{_actor(event.actor)},"at":"{at}","data":{data},"incident_id":{_dumps(incident)},'
+        f'{{"actor":{_actor(event.actor)},"at":"{at}","data":{data},"incident_id":{_name(incident)},'
         f'"prev_hash":"{prev_hash}","salt":"{secrets.token_urlsafe(16)}","seq":{seq},'
-        f'"tenant_id":{_dumps(tenant)},"type":"{event.type}","v":1}}'
+        f'"tenant_id":{_name(tenant)},"type":"{event.type}","v":1}}'
     ).encode()
     if len(body) > BODY_LIMIT:
         raise ValueError(f"an event of {len(body)} bytes; at most {BODY_LIMIT} are kept")
@@ -56,6 +54,19 @@ def encode_body(
 @lru_cache(maxsize=256)
 def _actor(actor: Actor) -> str:
     return _dumps(actor.to_json())
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> str:
+    return _dumps(name)
+
+
+def _as_read(data: Mapping[str, Any], written: str) -> Mapping[str, Any]:
+    """The data as everybody will read it, not as the caller happened to hold it."""
+    if _PLAIN.issuperset(map(type, data.values())) and _TEXT.issuperset(map(type, data)):
+        return dict(data)
+    read: dict[str, Any] = json.loads(written)
+    return read
 
 
 def decode_event(body: bytes, leaf: bytes) -> Event:
@@ -74,7 +85,10 @@ def decode_event(body: bytes, leaf: bytes) -> Event:
 
 
 class Ledger:
-    """The trees of one store. Frontiers are cached; a transaction works on copies until it is kept."""
+    """The trees of one store. Frontiers are cached; a transaction works on copies until it is kept.
+
+    What is appended waits in memory until `write` or `sign`: whoever reads the tables writes first.
+    """
 
     def __init__(self, db: sqlite3.Connection, signer: CheckpointSigner, host: str) -> None:
         self._db = db
@@ -84,8 +98,10 @@ class Ledger:
         self._sizes: dict[str, int] = {}
         self._open: dict[str, Frontier] = {}
         self._unsigned: dict[str, Frontier] = {}
-        self._open_nodes: list[NodeRow] = []
-        self._unwritten_nodes: list[NodeRow] = []
+        self._pending = Pending()
+        """What the open transaction appended."""
+        self._unwritten = Pending()
+        """The same of those kept before it in this batch."""
 
     def last(self, tree: str, incident: str) -> tuple[int, str]:
         """The number and the hash of the incident's last event."""
@@ -112,7 +128,7 @@ class Ledger:
                     at=at,
                     type=event.type,
                     actor=event.actor,
-                    data=json.loads(data),  # as everybody will read it, not as the caller happened to hold it
+                    data=_as_read(event.data, data),
                     hash=hashed,
                     prev_hash=prev,
                 )
@@ -129,13 +145,13 @@ class Ledger:
 
     def _add(self, tree: str, incident: str, seq: int, event: NewEvent, body: bytes) -> bytes:
         frontier = self._frontier(tree)
-        leaf = leaf_hash(body)
-        self._db.execute(_INSERT_EVENT, (tree, frontier.size, incident, seq, str(event.type), body, leaf))
-        self._open_nodes += [
-            (tree, level, idx, hashed) for level, idx, hashed in frontier.append(leaf) if level
-        ]
+        leaf, pending = leaf_hash(body), self._pending
+        pending.events.append((tree, frontier.size, incident, seq, str(event.type), body, leaf))
+        made = frontier.append(leaf)
+        if len(made) > LOWEST_KEPT:
+            pending.nodes += [(tree, *node) for node in made[LOWEST_KEPT:]]
         if frontier.size % MILESTONE_EVERY == 0:
-            self._db.execute(_MILESTONE, (tree, frontier.size, self._sign(tree, frontier, MILESTONE)))
+            pending.milestones.append((tree, frontier.size, self._sign(tree, frontier, MILESTONE)))
         return leaf
 
     def _frontier(self, tree: str) -> Frontier:
@@ -145,10 +161,10 @@ class Ledger:
         return self._open[tree]
 
     def _load(self, tree: str) -> Frontier:
-        row = self._db.execute("SELECT size FROM tree WHERE tree = ?", (tree,)).fetchone()
+        row = self._db.execute("SELECT size FROM checkpoint WHERE tree = ?", (tree,)).fetchone()
         self._sizes[tree] = row[0] if row else 0
         if row is None:
-            self._db.execute("INSERT INTO tree (tree, size) VALUES (?, 0)", (tree,))
+            self._pending.trees.append((tree,))
             return Frontier()
         nodes = Nodes(self._db, tree)
         return Frontier(row[0], [nodes.get(*place) for place in peak_coordinates(row[0])])
@@ -156,19 +172,34 @@ class Ledger:
     def keep(self) -> None:
         """The transaction's appends stand, as far as the batch does."""
         self._unsigned.update(self._open)
-        self._unwritten_nodes += self._open_nodes
-        self.drop()
+        self._open.clear()
+        self._unwritten.take(self._pending)
 
     def drop(self) -> None:
         """The transaction's appends are gone."""
         self._open.clear()
-        self._open_nodes.clear()
+        self._pending.clear()
+
+    @property
+    def is_written(self) -> bool:
+        """Whether everything that the open transaction appended is in the tables."""
+        return not self._pending.events
+
+    def write_kept(self) -> None:
+        """Put what was kept in this batch into the tables."""
+        self._unwritten.write(self._db)
+
+    def write(self) -> None:
+        """Put what the open transaction appended into the tables, after what was kept before it."""
+        self._unwritten.write(self._db)
+        self._pending.write(self._db)
 
     def sign(self) -> None:
-        """Write the batch's nodes, and one signed checkpoint for each tree that grew in it."""
-        self._db.executemany(_INSERT_NODE, self._unwritten_nodes)
+        """Write the batch's rows, and one signed checkpoint for each tree that grew in it."""
+        self._unwritten.write(self._db)
         for tree, frontier in self._unsigned.items():
-            self._db.execute(_HEAD, (tree, frontier.size, self._sign(tree, frontier)))
+            sql = _HEAD if self._sizes[tree] else _FIRST_HEAD
+            self._db.execute(sql, (frontier.size, self._sign(tree, frontier), tree))
 
     def _sign(self, tree: str, frontier: Frontier, suffix: str = "") -> bytes:
         return self._signer.sign(f"{self._host}/log/{tree}{suffix}", frontier.size, frontier.root())
@@ -186,4 +217,4 @@ class Ledger:
     def rolled_back(self) -> None:
         self.drop()
         self._unsigned.clear()
-        self._unwritten_nodes.clear()
+        self._unwritten.clear()

@@ -27,3 +27,38 @@ CREATE INDEX person_email ON person (email) WHERE email IS NOT NULL;
 
 -- An address that several people read: what comes from there proves no person.
 ALTER TABLE contact ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
+-- A tree is as long as its entries are many: its size is not kept beside them as well, which would be one more
+-- page to write in each commit.
+DROP TRIGGER tree_new;
+DROP TRIGGER tree_grows;
+DROP TRIGGER event_next;
+DROP TRIGGER event_counts;
+DROP TRIGGER checkpoint_new;
+DROP TRIGGER checkpoint_newer;
+ALTER TABLE tree DROP COLUMN size;
+
+CREATE TRIGGER tree_new BEFORE INSERT ON tree
+WHEN EXISTS (SELECT 1 FROM tree WHERE tree = NEW.tree)
+BEGIN SELECT RAISE(ABORT, 'ledger: a tree begins once'); END;
+CREATE TRIGGER tree_unchanged BEFORE UPDATE ON tree
+BEGIN SELECT RAISE(ABORT, 'ledger: a tree keeps its name'); END;
+
+-- The last entry of a tree is in event, or in node, level 0, once it was pruned.
+CREATE TRIGGER event_next BEFORE INSERT ON event
+WHEN NEW.idx IS NOT 1 + max(
+    coalesce((SELECT max(idx) FROM event WHERE tree = NEW.tree), -1),
+    coalesce((SELECT max(idx) FROM node WHERE tree = NEW.tree AND level = 0), -1))
+  OR NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM event WHERE tree = NEW.tree AND incident = NEW.incident)
+BEGIN SELECT RAISE(ABORT, 'ledger: only the next event can be added'); END;
+
+CREATE TRIGGER checkpoint_new BEFORE INSERT ON checkpoint
+WHEN NEW.size IS NOT 1 + max(
+    coalesce((SELECT max(idx) FROM event WHERE tree = NEW.tree), -1),
+    coalesce((SELECT max(idx) FROM node WHERE tree = NEW.tree AND level = 0), -1))
+  OR EXISTS (SELECT 1 FROM checkpoint WHERE tree = NEW.tree)
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint is of the whole log and newer than the last'); END;
+CREATE TRIGGER checkpoint_newer BEFORE UPDATE ON checkpoint
+WHEN NEW.tree <> OLD.tree OR NEW.size <= OLD.size OR NEW.size IS NOT 1 + max(
+    coalesce((SELECT max(idx) FROM event WHERE tree = NEW.tree), -1),
+    coalesce((SELECT max(idx) FROM node WHERE tree = NEW.tree AND level = 0), -1))
+BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint only gives way to a newer one, of the whole log'); END;

@@ -36,7 +36,11 @@ T = TypeVar("T")
 
 
 class SqliteTransaction:
-    """The writer's connection with everything that happens on it."""
+    """The writer's connection with everything that happens on it.
+
+    Appends wait in memory and are written before anything is read; a savepoint is made only for who needs one:
+    most pieces append to one incident and are done.
+    """
 
     def __init__(self, db: sqlite3.Connection, ledger: Ledger, mark: Mark | None = None) -> None:
         self.db = db
@@ -44,6 +48,8 @@ class SqliteTransaction:
         self._states = States(db)
         self._latest = _latest(db)
         self._mark = mark
+        self._guarded = False
+        """A savepoint stands where the open piece began."""
         self._total = life.total_events(db)
         self._incarnation = life.incarnation(db)
 
@@ -51,9 +57,11 @@ class SqliteTransaction:
         return wall if self._latest is None else max(wall, self._latest)
 
     def fetch(self, query: Query[T]) -> T:
+        self._before_reading()
         return query.decode(self.db.execute(query.sql, query.params).fetchall())
 
     def execute(self, sql: str, *params: Any) -> int:
+        self._before_writing()
         return self.db.execute(sql, params).rowcount
 
     def append(
@@ -64,29 +72,67 @@ class SqliteTransaction:
             self.begin_life("the first event", at)
         folds = tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT
         known = self._states.get(tenant, incident) if folds else None
-        last = (known.seq, known.last_hash) if known else self._ledger.last(tenant, incident)
+        last = (known.seq, known.last_hash) if known else self._last(tenant, incident)
         if last[0] != expected:
             raise Stale(f"{incident} is at event {last[0]}, not {expected}. Read it again and decide again.")
         appended = self._ledger.append(tenant, incident, events, last, at)
         after = advance(known, appended) if folds else None
         if after is not None:
-            project(self, known.state if known else None, after.state)
+            project(self._file, known.state if known else None, after.state)
             self._states.put(after)
         self._latest = at
         return appended
 
     def begin_life(self, reason: str, at: datetime) -> None:
         """From here on the store is another one than any copy of it."""
+        self._before_writing()
         self._incarnation, begun = life.begin(self.db, reason)
-        last = self._ledger.last(SYSTEM_TREE, LEDGER_INCIDENT)
+        last = self._last(SYSTEM_TREE, LEDGER_INCIDENT)
         self._ledger.append(SYSTEM_TREE, LEDGER_INCIDENT, [begun], last, self.now(at))
+
+    def _last(self, tree: str, incident: str) -> tuple[int, str]:
+        self._before_reading()
+        return self._ledger.last(tree, incident)
+
+    def _file(self, sql: str, *params: Any) -> None:
+        """Write a row that depends on no row that may still wait."""
+        self._guard()
+        self.db.execute(sql, params)
+
+    def _before_reading(self) -> None:
+        if self._ledger.is_written:
+            self._ledger.write_kept()
+        else:
+            self._guard()
+            self._ledger.write()
+
+    def _before_writing(self) -> None:
+        self._before_reading()
+        self._guard()
+
+    def _guard(self) -> None:
+        if not self._guarded:
+            self._ledger.write_kept()  # outside the savepoint: what was kept is not this piece's to lose
+            self.db.execute("SAVEPOINT piece")
+            self._guarded = True
 
     def keep(self) -> None:
         self._ledger.keep()
+        self._states.keep()
+        self._release()
 
     def drop(self) -> None:
+        if self._guarded:
+            self.db.execute("ROLLBACK TO piece")
+        self._release()
         self._ledger.drop()
+        self._states.drop()
         self._forget()
+
+    def _release(self) -> None:
+        if self._guarded:
+            self.db.execute("RELEASE piece")
+            self._guarded = False
 
     def before_commit(self) -> None:
         self._ledger.sign()
@@ -106,11 +152,12 @@ class SqliteTransaction:
                 log.error("the high-water mark beside the store cannot be written: %s", error)
 
     def rolled_back(self) -> None:
+        self._guarded = False
         self._ledger.rolled_back()
+        self._states.rolled_back()
         self._forget()
 
     def _forget(self) -> None:
-        self._states.forget()
         self._incarnation = self._incarnation and life.incarnation(self.db)
 
 
@@ -230,7 +277,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def _latest(db: sqlite3.Connection) -> datetime | None:
     """The newest time in the ledger: no event is ever earlier."""
     row = db.execute(
-        "SELECT max(json_extract(CAST(e.body AS TEXT), '$.at')) FROM tree t JOIN event e"
-        " ON e.tree = t.tree AND e.idx = t.size - 1"
+        "SELECT max(json_extract(CAST(e.body AS TEXT), '$.at')) FROM checkpoint c JOIN event e"
+        " ON e.tree = c.tree AND e.idx = c.size - 1"
     ).fetchone()
     return parse_time(row[0]) if row[0] else None

@@ -30,30 +30,47 @@ class States:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._known: dict[tuple[str, str], Known] = {}
+        self._before: dict[tuple[str, str], Known | None] = {}
+        """What was known before the open piece of work."""
         self._touched: set[tuple[str, str]] = set()
+        """Whatever this batch changed."""
 
     def get(self, tenant: str, incident: str) -> Known | None:
+        """What is not known has nothing waiting to be written, so the tables have all of it."""
         known = self._known.get((tenant, incident))
-        if known is None:
-            rows = self._db.execute(
-                "SELECT body, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq",
-                (tenant, incident),
-            )
-            known = advance(None, (decode_event(body, leaf) for body, leaf in rows))
-        return known
+        return known or self._read(tenant, incident)
+
+    def _read(self, tenant: str, incident: str) -> Known | None:
+        rows = self._db.execute(
+            "SELECT body, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq", (tenant, incident)
+        )
+        return advance(None, (decode_event(body, leaf) for body, leaf in rows))
 
     def put(self, known: Known) -> None:
         key = known.state.tenant_id, known.state.id
-        self._touched.add(key)
+        self._before.setdefault(key, self._known.get(key))
         self._known[key] = known
+
+    def keep(self) -> None:
+        self._touched.update(self._before)
+        self._before.clear()
+
+    def drop(self) -> None:
+        for key, known in self._before.items():
+            if known is None:
+                del self._known[key]
+            else:
+                self._known[key] = known
+        self._before.clear()
 
     def committed(self) -> None:
         self._touched.clear()
         if len(self._known) > REMEMBERED:
             self._known.clear()
 
-    def forget(self) -> None:
-        """Something of this batch is gone: read again what it touched."""
+    def rolled_back(self) -> None:
+        """The batch is gone: what it changed is read again."""
+        self.drop()
         for key in self._touched:
             self._known.pop(key, None)
         self._touched.clear()

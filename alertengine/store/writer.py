@@ -1,7 +1,8 @@
 """One thread that owns the only writing connection, with adaptive group commit.
 
-Whatever waits in the queue when the thread is free is done in one SQLite transaction, each piece under a
-savepoint of its own, and answered after the one commit that makes all of it durable.
+What is submitted in one turn of the loop reaches the thread together, and whatever waits there when it is free
+is done in one SQLite transaction, each piece kept or dropped by itself, and answered after the one commit that
+makes all of it durable.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ class Piece:
 
     work: Callable[[Any], Any]
     answer: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
     bare: bool = False
     """Runs on the connection alone, outside any transaction."""
     result: Any = None
@@ -55,15 +55,7 @@ class Piece:
 
 
 def _settle(batch: Sequence[Piece]) -> None:
-    """Wake those who wait: once a loop, not once a piece, since each waking costs more than an insert."""
-    for loop in {piece.loop for piece in batch}:
-        mine = [piece for piece in batch if piece.loop is loop]
-        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
-            loop.call_soon_threadsafe(_settle_here, mine)
-
-
-def _settle_here(pieces: Sequence[Piece]) -> None:
-    for piece in pieces:
+    for piece in batch:
         piece.settle()
 
 
@@ -74,26 +66,43 @@ class Writer:
         self._open_unit = open_unit
         self.sealed: str | None = None
         """Why nothing may be written any more, whatever is submitted."""
-        self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop
+        self._gathered: list[Piece] = []
+        """What was submitted in this turn of the loop."""
+        self._crowded = False
+        """Several waited the last time: then it pays to gather a whole turn."""
+        self._queue: queue.SimpleQueue[list[Piece] | None] = queue.SimpleQueue()
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
         await asyncio.wrap_future(self._opened)
 
     async def submit(self, work: Callable[[Any], Any], *, bare: bool = False) -> Any:
-        loop = asyncio.get_running_loop()
-        piece = Piece(work, loop.create_future(), loop, bare)
-        self._queue.put(piece)
+        piece = Piece(work, self._loop.create_future(), bare)
+        # Each waking of the thread costs more than an insert.
+        if not (self._crowded or self._gathered):
+            self._queue.put([piece])
+        else:
+            if not self._gathered:
+                self._loop.call_soon(self._hand_over)
+            self._gathered.append(piece)
         # A caller that is cancelled stops waiting; the transaction itself is never cut in half.
         return await piece.answer
 
     async def stop(self) -> None:
         """Finish what was submitted, then close."""
         if self._thread.is_alive():
+            self._hand_over()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
 
     def _run(self) -> None:
         try:
@@ -111,7 +120,8 @@ class Writer:
                     self.sealed = f"AlertEngine itself failed at the store ({error!r}). Start it again."
                     for piece in batch:
                         piece.error = piece.error or StoreDamaged(self.sealed)
-                _settle(batch)
+                with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                    self._loop.call_soon_threadsafe(_settle, batch)
         finally:
             unit.db.close()
 
@@ -125,16 +135,17 @@ class Writer:
         first = self._queue.get()
         if first is None:
             return None
-        batch = [first]
+        batch = first
         while len(batch) < BATCH_LIMIT:
             try:
-                piece = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if piece is None:
+            if more is None:
                 self._queue.put(None)
                 break
-            batch.append(piece)
+            batch += more
+        self._crowded = len(batch) > 1
         return batch
 
     def _commit(self, unit: Unit, batch: list[Piece]) -> None:
@@ -165,19 +176,15 @@ class Writer:
 
 
 def _do(unit: Unit, piece: Piece) -> None:
-    db = unit.db
-    db.execute("SAVEPOINT piece")
     try:
         piece.result = piece.work(unit)
     except sqlite3.OperationalError:
         raise  # the disk or the file: nothing of the batch can be kept
     except Exception as error:
         piece.error = error
-        db.execute("ROLLBACK TO piece")
         unit.drop()
     else:
         unit.keep()
-    db.execute("RELEASE piece")
 
 
 def _do_bare(unit: Unit, piece: Piece) -> None:

@@ -7,15 +7,17 @@ import pytest
 from ledger_file import File
 
 from alertengine.core.events import EventType
-from alertengine.ledger import verify, walk
+from alertengine.ledger import export, verify, walk
 from alertengine.store import log
 
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A milestone every four entries, so that small logs have some."""
+    """A milestone every four entries, and every hash kept, so that small logs have some."""
     for module in (walk, verify, log):
         monkeypatch.setattr(module, "MILESTONE_EVERY", 4)
+    for module in (walk, export, log):
+        monkeypatch.setattr(module, "LOWEST_KEPT", 1)
 
 
 @pytest.fixture

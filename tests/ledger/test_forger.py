@@ -98,7 +98,6 @@ def _forge(rows: list[tuple[str, int, str, bytes]], how: str, chance: random.Ran
 def _refill(
     db: sqlite3.Connection, ledger: Ledger, tree: str, rows: list[tuple[str, int, str, bytes]]
 ) -> None:
-    db.execute("INSERT INTO tree VALUES (?, 0)", (tree,))
     heads: dict[str, tuple[int, str]] = {}
     for incident, _, kind, body in rows:
         seq, before = heads.get(incident, (0, ""))
@@ -111,7 +110,6 @@ def _refill(
             type = kind
 
         leaf = ledger._add(tree, incident, seq + 1, Kind, body)  # type: ignore[arg-type]
-        db.execute("UPDATE tree SET size = size + 1 WHERE tree = ?", (tree,))
         heads[incident] = (seq + 1, leaf.hex())
     ledger.keep()
     ledger.sign()

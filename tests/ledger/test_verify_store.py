@@ -125,7 +125,6 @@ def cut(db: sqlite3.Connection, tree: str, size: int) -> None:
     db.execute("DELETE FROM event WHERE tree = ? AND idx >= ?", (tree, size))
     db.execute("DELETE FROM node WHERE tree = ? AND (idx + 1) << level > ?", (tree, size))
     db.execute("DELETE FROM milestone WHERE tree = ? AND size > ?", (tree, size))
-    db.execute("UPDATE tree SET size = ? WHERE tree = ?", (size, tree))
 
 
 def test_a_neatly_cut_end_is_found_without_anything_from_outside(filled: File) -> None:
@@ -168,7 +167,6 @@ def rewrite(db: sqlite3.Connection, signer: Any, tree: str, index: int) -> None:
     for table in TABLES:
         db.execute(f"DELETE FROM {table} WHERE tree = ?", (tree,))
     ledger = Ledger(db, signer or SIGNER, HOST)
-    db.execute("INSERT INTO tree VALUES (?, 0)", (tree,))
     heads: dict[str, str] = {}
     for n, (incident, seq, kind, body) in enumerate(rows):
         if n == index:
@@ -184,7 +182,6 @@ def rewrite(db: sqlite3.Connection, signer: Any, tree: str, index: int) -> None:
             type = kind
 
         leaf = ledger._add(tree, incident, seq, Kind, body)  # type: ignore[arg-type]
-        db.execute("UPDATE tree SET size = size + 1 WHERE tree = ?", (tree,))
         heads[incident] = leaf.hex()
     ledger.keep()
     ledger.sign()
@@ -300,10 +297,11 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
         "DELETE FROM milestone",
         "UPDATE milestone SET note = x'00'",
         "INSERT OR REPLACE INTO milestone SELECT tree, size, x'00' FROM milestone",
-        "UPDATE tree SET size = size - 1",
-        "UPDATE tree SET size = size + 2",
+        "UPDATE checkpoint SET size = size + 1",
+        "INSERT INTO event SELECT tree, 99, incident, 99, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "UPDATE tree SET tree = 't_9' WHERE tree = 't_1'",
         "DELETE FROM tree",
-        "INSERT OR REPLACE INTO tree VALUES ('t_1', 0)",
+        "INSERT OR REPLACE INTO tree VALUES ('t_1')",
     ],
 )
 def test_the_schema_itself_refuses(filled: File, statement: str) -> None:

@@ -67,19 +67,16 @@ class StoreMachine(RuleBasedStateMachine):
             history = self.model.get(key, [])
             event = self.next_event(key)
             expected = len(history) + (how == "stale")
-            self.db.execute("SAVEPOINT piece")
             try:
                 self.unit.append(*key, [event], expected, self.at)
                 if how == "fail":
                     raise LookupError
             except (Stale, SlotTaken, LookupError):
                 assert how != "well"
-                self.db.execute("ROLLBACK TO piece")
                 self.unit.drop()
             else:
                 self.unit.keep()
                 self.model[key] = [*history, str(event.type)]
-            self.db.execute("RELEASE piece")
         self.unit.before_commit()
 
     @rule(
