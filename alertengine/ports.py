@@ -46,6 +46,8 @@ class Traits:
     per_s: float = 20.0
     burst: int = 50
     """How fast the provider takes messages, and how many at once."""
+    calls: bool = False
+    """It rings a telephone."""
     kinds: frozenset[MessageKind] = frozenset(MessageKind)
     """What it is used for: nobody is telephoned to hear that all is well."""
 

@@ -11,15 +11,14 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[impo
 
 from alertengine.core.model import Service
 from alertengine.pipeline.advance import advance, sweep
-from alertengine.pipeline.deliver import BATCH, deliver
+from alertengine.pipeline.deliver import begin_due
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.receipts import watch
 from alertengine.pipeline.taps import chatting, hear
 from alertengine.ports import Chatting
-from alertengine.store import directory, outbox
-from alertengine.store.outbox import Delivery
+from alertengine.store import directory
 
 log = logging.getLogger(__name__)
 
@@ -129,9 +128,7 @@ class Scheduler:
         while True:
             wake.clear()
             try:
-                due = await self._engine.store.fetch(outbox.due(self._engine.now(), BATCH))
-                for delivery in due:
-                    self._engine.spawn(self._deliver(delivery))
+                await begin_due(self._engine)
             except Exception as error:
                 log.warning("the outbox could not be read: %s", error)
             await _either(wake, OUTBOX_S)
@@ -144,16 +141,6 @@ class Scheduler:
             except Exception as error:
                 log.warning("%s cannot be listened to: %s", channel.name, error)
                 await self._engine.clock.sleep(LISTEN_AGAIN_S)
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        try:
-            tried = await deliver(self._engine, delivery)
-        except Exception as error:
-            # Left to the outbox's own pace: what cannot even be tried must not be tried all the time.
-            log.warning("%s could not be delivered: %s", delivery.id, error)
-            return
-        if tried:
-            self._engine.memory.outbox.set()  # what waited behind it may go
 
     def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         async def guarded() -> None:

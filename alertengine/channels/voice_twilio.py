@@ -48,7 +48,7 @@ from = "+14155550100"
 class TwilioVoiceChannel:
     kind = "voice_twilio"
     provider = "twilio"
-    traits = Traits(idempotent=False, kinds=URGENT, receipts=True, per_s=1, burst=1)
+    traits = Traits(idempotent=False, calls=True, kinds=URGENT, receipts=True, per_s=1, burst=1)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name

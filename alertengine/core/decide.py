@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alertengine.core.detection import Watch
+from alertengine.core.escalation import Turn, ladder, wait_s
 from alertengine.core.events import Stage
 from alertengine.core.incident import DECIDABLE, WAITING, Execution, Incident
+from alertengine.core.model import parse_time
 from alertengine.core.policy import START_WITHIN_S, Policy
 
 
@@ -18,6 +20,10 @@ class Do(StrEnum):
     ASK = "ask"
     """Tell people and ask for their decision."""
     ESCALATE = "escalate"
+    """Nobody answered: tell whom the next step names."""
+    WAKE = "wake"
+    """Somebody's quiet hours are over, and it is still broken."""
+    REMIND = "remind"
     EXPIRE = "expire"
     HEAL = "heal"
     """It recovered by itself: say so, nothing may run any more."""
@@ -38,6 +44,8 @@ class Do(StrEnum):
 class Step:
     do: Do
     reason: str
+    turn: Turn | None = None
+    """Whose turn it is, where it is passed on."""
 
 
 def next_step(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
@@ -71,13 +79,63 @@ def _expire(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
 
 
 def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
-    if (
-        incident.escalated_at
-        or incident.acknowledged_by
-        or not _unanswered_for(incident, policy.escalate_after_s, now)
-    ):
+    asked = incident.alert_queued_at
+    if asked is None or incident.stage not in DECIDABLE or watch.is_well:
         return None
-    return Step(do=Do.ESCALATE, reason=f"nobody answered for {policy.escalate_after_s:g} s")
+    turns = ladder(policy.steps_for(incident.tenant_id, incident.service))
+    number = incident.turns + 1
+    if incident.acknowledged_by is not None:
+        return _lapsed(incident, policy, turns[min(number, len(turns) - 1)], now)
+    if number >= len(turns):
+        return None
+    turn = turns[number]
+    if incident.lost and not incident.hopeful:
+        return Step(do=Do.ESCALATE, reason="no message could be delivered", turn=turn)
+    # From the turn before on, so that those after a pause keep their distance from one another.
+    since = max(asked, incident.escalated_at) if incident.escalated_at else asked
+    planned = asked + timedelta(seconds=turn.after_s)
+    if now < max(planned, since + timedelta(seconds=wait_s(turns, number))):
+        return None
+    quiet_s = (now - asked).total_seconds()
+    return Step(do=Do.ESCALATE, reason=f"nobody answered for {quiet_s:.0f} s", turn=turn)
+
+
+def _lapsed(incident: Incident, policy: Policy, turn: Turn, now: datetime) -> Step | None:
+    if not ack_is_over(incident, policy, now):
+        return None
+    assert incident.acknowledged_by is not None
+    who = incident.acknowledged_by.name
+    return Step(
+        do=Do.ESCALATE,
+        reason=f"{who} took it on {policy.ack_timeout_s:.0f} s ago without a decision",
+        turn=turn,
+    )
+
+
+def ack_is_over(incident: Incident, policy: Policy, now: datetime) -> bool:
+    """Who took it on has had their time."""
+    taken = incident.acknowledged_at or incident.last_at
+    return now >= taken + timedelta(seconds=policy.ack_timeout_s)
+
+
+def _wake(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    waits = incident.stage in DECIDABLE or incident.stage is Stage.EXPIRED
+    if not waits or incident.acknowledged_by is not None or watch.is_well:
+        return None
+    if not any(parse_time(until) <= now for until in incident.held.values()):
+        return None
+    return Step(do=Do.WAKE, reason="quiet hours are over")
+
+
+def _remind(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    told = incident.told_at
+    waits = incident.stage in WAITING or (incident.stage is Stage.UNKNOWN and not incident.healthy)
+    broken = watch.last is not None and not watch.last.healthy
+    if not waits or told is None or not broken or incident.is_test or not policy.remind_after_s:
+        return None
+    if now < told + timedelta(seconds=policy.reminder_s(incident.reminders)):
+        return None
+    return Step(do=Do.REMIND, reason="still broken")
 
 
 def _ask(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
@@ -158,6 +216,8 @@ _RULES: tuple[Rule, ...] = (
     _expire,
     _escalate,
     _ask,
+    _wake,
+    _remind,
     _start,
     _lose,
     _verify,

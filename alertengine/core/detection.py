@@ -29,6 +29,8 @@ class Watch:
     """Unhealthy polls in a row."""
     failed_polls: int = 0
     """Unreadable polls in a row."""
+    well_since: datetime | None = None
+    """The first of the healthy polls in a row that the last one ends."""
     last_report: Mapping[str, Any] | None = None
     """What the service last said of itself, though it may not answer any more."""
 
@@ -41,12 +43,19 @@ class Watch:
         fresh = [s for s in self.recent[-HEALTHY_POLLS_TO_RECOVER:] if s.at > after]
         return len(fresh) == HEALTHY_POLLS_TO_RECOVER and all(s.healthy for s in fresh)
 
+    @property
+    def is_well(self) -> bool:
+        """Healthy reports as many as a recovery takes; where nothing was seen yet, it is not known to be well."""
+        fresh = self.recent[-HEALTHY_POLLS_TO_RECOVER:]
+        return len(fresh) == HEALTHY_POLLS_TO_RECOVER and all(s.healthy for s in fresh)
+
     def see(self, snapshot: Snapshot) -> Watch:
         # Only the newest snapshot keeps its whole report: the others are a line in a chart.
         past = tuple(replace(s, report=None) if s.report else s for s in self.recent[1 - TREND_LENGTH :])
         return Watch(
             recent=(*past, snapshot),
             bad_polls=0 if snapshot.healthy else self.bad_polls + 1,
+            well_since=(self.well_since or snapshot.at) if snapshot.healthy else None,
             failed_polls=self.failed_polls + 1 if snapshot.health is Health.UNREACHABLE else 0,
             last_report=snapshot.report or self.last_report,
         )

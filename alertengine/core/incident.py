@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,9 +55,26 @@ class Incident:
     action: ActionSpec | None = None
     alert_queued_at: datetime | None = None
     """When people were first asked for the decision of this round."""
+    turns: int = 0
+    """How often this decision was passed on since people were first asked for it."""
+    escalation: Mapping[str, Any] | None = None
+    """The last time that it was: to whom, and why."""
     escalated_at: datetime | None = None
     acknowledged_by: Actor | None = None
-    """Who said that they are on it: nobody is called for this decision any more."""
+    """Who said that they are on it: nobody else is called for this decision, for a while."""
+    acknowledged_at: datetime | None = None
+    """When they did."""
+    told_at: datetime | None = None
+    """When people last heard of it."""
+    reminders: int = 0
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Who was left alone in their quiet hours, and until when."""
+    hopeful: frozenset[str] = frozenset()
+    """Messages that asked for this decision and are not dead."""
+    lost: int = 0
+    """How many of them are."""
+    news_seq: int = 0
+    """The event that last brought something new: until the next, people are told a few times at most."""
     approvals: tuple[Actor, ...] = ()
     execution: Execution | None = None
     rejected_by: Actor | None = None
@@ -95,7 +112,14 @@ def fold(events: Iterable[Event]) -> Incident:
 
 def apply(state: Incident | None, event: Event) -> Incident:
     """`state` after `event`. Events of unknown effect (deliveries, previews) only move the version."""
-    return replace(effect(state, event), version=event.seq, last_at=event.at)
+    after = replace(effect(state, event), version=event.seq, last_at=event.at)
+    return replace(after, news_seq=event.seq) if _is_news(state, event) else after
+
+
+def _is_news(state: Incident | None, event: Event) -> bool:
+    if event.type is not EventType.DIAGNOSIS_COMPLETED or state is None or state.diagnosis is None:
+        return event.type in _NEWS
+    return event.data.get("cause") != state.diagnosis.get("cause")
 
 
 def effect(state: Incident | None, event: Event) -> Incident:
@@ -136,9 +160,28 @@ def _diagnosed(state: Incident, event: Event) -> Incident:
 
 
 def _queued(state: Incident, event: Event) -> Incident:
-    if not event.data.get("asks"):
+    data = event.data
+    ids = frozenset(delivery["delivery_id"] for delivery in data.get("deliveries", ()))
+    if data.get("message") != "link" and not data.get("follows"):
+        again = data.get("message") == "reminder"
+        told = {name: until for name, until in state.held.items() if name not in data.get("woken", ())}
+        state = replace(
+            state,
+            told_at=event.at,
+            reminders=state.reminders + 1 if again else state.reminders,
+            held=told | {one["contact"]: one["until"] for one in data.get("held", ())},
+        )
+    if not data.get("asks"):
         return state
-    return replace(state, alert_queued_at=state.alert_queued_at or event.at, over_quota=False)
+    asked_at = state.alert_queued_at or event.at
+    return replace(state, alert_queued_at=asked_at, over_quota=False, hopeful=state.hopeful | ids)
+
+
+def _dead(state: Incident, event: Event) -> Incident:
+    dead = event.data.get("delivery_id")
+    if dead not in state.hopeful:
+        return state
+    return replace(state, hopeful=state.hopeful - {dead}, lost=state.lost + 1)
 
 
 def _accepted(state: Incident, event: Event) -> Incident:
@@ -151,11 +194,20 @@ def _silenced(state: Incident, event: Event) -> Incident:
 
 
 def _escalated(state: Incident, event: Event) -> Incident:
-    return replace(state, escalated_at=event.at)
+    turn = event.data.get("turn")
+    return replace(
+        state,
+        turns=max(state.turns, turn if isinstance(turn, int) else state.turns + 1),
+        escalation=event.data,
+        escalated_at=event.at,
+        told_at=event.at,
+        acknowledged_by=None,
+        acknowledged_at=None,
+    )
 
 
 def _acknowledged(state: Incident, event: Event) -> Incident:
-    return replace(state, acknowledged_by=event.actor)
+    return replace(state, acknowledged_by=event.actor, acknowledged_at=event.at)
 
 
 def _approved(state: Incident, event: Event) -> Incident:
@@ -206,8 +258,13 @@ def _next_round(state: Incident, *_: Event) -> Incident:
         stage=Stage.DIAGNOSED,
         round=state.round + 1,
         alert_queued_at=None,
+        turns=0,
         escalated_at=None,
         acknowledged_by=None,
+        acknowledged_at=None,
+        reminders=0,
+        hopeful=frozenset(),
+        lost=0,
         approvals=(),
     )
 
@@ -239,6 +296,7 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _accepted,
+    EventType.ALERT_DEAD: _dead,
     EventType.INCIDENT_ESCALATED: _escalated,
     EventType.INCIDENT_SILENCED: _silenced,
     EventType.INCIDENT_ACKNOWLEDGED: _acknowledged,
@@ -255,3 +313,22 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
     EventType.INCIDENT_EXPIRED: _expired,
     EventType.LINK_REISSUED: _reissued,
 }
+
+_NEWS = frozenset(
+    {
+        EventType.INCIDENT_DETECTED,
+        EventType.INCIDENT_ACKNOWLEDGED,
+        EventType.RECOVERY_APPROVED,
+        EventType.RECOVERY_AUTHORIZED,
+        EventType.RECOVERY_REJECTED,
+        EventType.RECOVERY_SUCCEEDED,
+        EventType.RECOVERY_FAILED,
+        EventType.RECOVERY_OUTCOME_UNKNOWN,
+        EventType.HEALTH_VERIFIED,
+        EventType.HEALTH_NOT_RECOVERED,
+        EventType.INCIDENT_RESOLVED,
+        EventType.INCIDENT_EXPIRED,
+        EventType.LINK_REISSUED,
+    }
+)
+"""A decision, an outcome, or what a person asked for; another cause is news too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,7 @@ REVIEW = "Review and decide"
 class MessageKind(StrEnum):
     ALERT = "alert"
     ESCALATION = "escalation"
+    REMINDER = "reminder"
     LINK = "link"
     ACKNOWLEDGED = "acknowledged"
     AUTHORIZED = "authorized"
@@ -37,6 +38,7 @@ ASKS = frozenset(
     {
         MessageKind.ALERT,
         MessageKind.ESCALATION,
+        MessageKind.REMINDER,
         MessageKind.LINK,
         MessageKind.FAILED,
         MessageKind.NOT_RECOVERED,
@@ -65,6 +67,10 @@ class Letter:
     """The ledger's size and root when the message left: what was recorded by then stands."""
     checkpoint: str | None = None
     """The same, signed, for receivers that are programs."""
+    then: Incident | None = None
+    """How the incident stood when the message was queued."""
+    others: tuple[Incident, ...] = ()
+    """More incidents that this one message tells of, worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +124,12 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
     """The message of `kind` about `incident` as it is now, which may be later than when it was queued."""
     title, body = _WORDS[kind](incident)
     late = (letter.now - letter.queued_at).total_seconds()
+    if kind in ASKS or late >= LATE_AFTER_S:
+        body = (*body, *_meanwhile(kind, incident, letter.then or incident))
+    if letter.others:
+        title, body = _together(incident, letter.others, title, body)
     if late >= LATE_AFTER_S:
         title = f"(delayed {_span(late)}) {title}"
-        if kind in ASKS and incident.stage not in DECIDABLE:
-            body = (*body, f"Meanwhile: {_MEANWHILE.get(incident.stage, incident.stage.lower())}.")
     mark = "TEST · " if incident.is_test else ""
     return Message(
         kind=kind,
@@ -142,13 +150,75 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
     )
 
 
+def _meanwhile(kind: MessageKind, incident: Incident, then: Incident) -> tuple[str, ...]:
+    """Where it stands now, if that is not what the message says: it may have waited."""
+    if kind in ASKS and incident.stage in DECIDABLE:
+        return ()
+    if kind not in ASKS and (incident.stage, incident.round) == (then.stage, then.round):
+        return ()
+    if incident.stage in DECIDABLE and incident.round == then.round:
+        return ()
+    return (f"Meanwhile: {_MEANWHILE.get(incident.stage, 'a decision is asked for again')}.",)
+
+
+SHOWN_TOGETHER = 5
+
+
+def _together(
+    incident: Incident,
+    others: tuple[Incident, ...],
+    title: str,
+    body: tuple[str, ...],
+) -> tuple[str, tuple[str, ...]]:
+    """One message of several incidents: how many, the worst in full, the others in a line each."""
+    names = ", ".join(dict.fromkeys(one.service for one in (incident, *others[: SHOWN_TOGETHER - 1])))
+    more = f" and {len(others) - SHOWN_TOGETHER + 1} more" if len(others) >= SHOWN_TOGETHER else ""
+    lines = tuple(f"Also: {one.title}{_state(one)} ({one.id})." for one in others[:SHOWN_TOGETHER])
+    if len(others) > SHOWN_TOGETHER:
+        lines += (f"And {len(others) - SHOWN_TOGETHER} more: alertengine incidents --open",)
+    return f"{len(others) + 1} together: {names}{more}. {title}", (*body, *lines)
+
+
+def _state(incident: Incident) -> str:
+    return f", but {_MEANWHILE[incident.stage]}" if incident.stage in _MEANWHILE and incident.open else ""
+
+
 def _alert(incident: Incident) -> tuple[str, tuple[str, ...]]:
     return incident.title, (*_what(incident), *_why(incident), *_proposal(incident), *_quota(incident))
 
 
 def _escalation(incident: Incident) -> tuple[str, tuple[str, ...]]:
+    """In one sentence why it is passed on and to whom, then what it is about."""
     title, body = _alert(incident)
-    return f"Nobody has answered yet. {title}", body
+    return f"{_passed_on(incident)} {title}", body
+
+
+def _passed_on(incident: Incident) -> str:
+    passed = incident.escalation or {}
+    before = "Nobody has answered yet"
+    if passed.get("acknowledged_by"):
+        before = f"{passed['acknowledged_by']} took it on, and nothing was decided"
+    elif passed.get("unanswered_s"):
+        before = f"No answer for {_span(passed['unanswered_s'])}"
+    elif passed.get("lost"):
+        before = "No message arrived"
+    people = passed.get("to", ())
+    if not people:
+        return f"{before}."
+    verb = "calling" if passed.get("by_voice") else "telling"
+    shown = "everybody" if passed.get("everyone") else _and(people)
+    return f"{before}: {verb} {shown}."
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _reminder(incident: Incident) -> tuple[str, tuple[str, ...]]:
+    title, body = _alert(incident)
+    end = incident.told_at or incident.last_at
+    advice = () if incident.stage in DECIDABLE else ("Open your last link to ask for a new one.",)
+    return f"Still, after {_span((end - incident.opened_at).total_seconds())}: {title}", (*body, *advice)
 
 
 def _link(incident: Incident) -> tuple[str, tuple[str, ...]]:
@@ -302,6 +372,9 @@ def _facts(incident: Incident, letter: Letter) -> dict[str, Any]:
         "valid_until": rfc3339(letter.valid_until) if letter.valid_until else None,
         "log_anchor": letter.anchor,
         "log_checkpoint": letter.checkpoint,
+        "together": [
+            {"incident_id": one.id, "service": one.service, "title": one.title} for one in letter.others
+        ],
     }
 
 
@@ -318,6 +391,7 @@ _MEANWHILE: Mapping[str, str] = {
 _SIGN: Mapping[MessageKind, str] = {
     MessageKind.ALERT: "🔴",
     MessageKind.ESCALATION: "🔴",
+    MessageKind.REMINDER: "🔴",
     MessageKind.LINK: "🔴",
     MessageKind.ACKNOWLEDGED: "👀",
     MessageKind.AUTHORIZED: "▶️",
@@ -334,6 +408,7 @@ _SIGN: Mapping[MessageKind, str] = {
 _WORDS: Mapping[MessageKind, Callable[[Incident], tuple[str, tuple[str, ...]]]] = {
     MessageKind.ALERT: _alert,
     MessageKind.ESCALATION: _escalation,
+    MessageKind.REMINDER: _reminder,
     MessageKind.LINK: _link,
     MessageKind.ACKNOWLEDGED: _acknowledged,
     MessageKind.AUTHORIZED: _authorized,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+
+from alertengine.core.escalation import EscalationStep, Override, ladder, usual
+from alertengine.core.quiet import QuietHours
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     min_score_to_alert: float = 70.0
     """A critical report opens an incident when its score (0-100) is at most this."""
@@ -14,17 +18,43 @@ class Policy:
     approval_timeout_s: float = 300.0
     """Life of a recovery link, from when it was sent."""
     decision_timeout_s: float | None = None
-    """How long an incident waits for a decision before it expires; three link lives unless set."""
+    """How long an incident waits for a decision before it expires. Unless set: three link lives, and one more
+    after the last step."""
     escalate_after_s: float = 180.0
-    """Unanswered for this long, everybody is told again."""
+    """Unanswered for this long, everybody is told again, where no steps are given."""
+    steps: tuple[EscalationStep, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    """Steps of their own for some services; the first that fits."""
+    quiet: tuple[QuietHours, ...] = ()
+    ack_timeout_s: float = 600.0
+    """For so long an acknowledgement stops the steps and the others' reminders."""
+    remind_after_s: float = 1800.0
+    """Still broken after this long without a word, the people are reminded; 0 is never."""
+    remind_at_most_s: float = 4 * 3600.0
+    """Each reminder waits twice as long as the one before it, up to this."""
+    group_s: float = 2.0
+    """Messages of one kind about several services of a tenant wait so long for each other, and leave as one."""
     cooldown_s: float = 300.0
     """This soon after its last resolution, a service must fail one poll more to open an incident."""
     verify_window_s: float = 120.0
     """How long after a recovery healthy reports are awaited."""
 
-    @property
+    @cached_property
     def deadline_s(self) -> float:
-        return self.decision_timeout_s or 3 * self.approval_timeout_s
+        if self.decision_timeout_s:
+            return self.decision_timeout_s
+        every = (self.steps, *(override.steps for override in self.overrides))
+        last = max((turn.after_s for steps in every for turn in ladder(steps)), default=0.0)
+        return max(3 * self.approval_timeout_s, last + self.approval_timeout_s)
+
+    def steps_for(self, tenant: str, service: str) -> tuple[EscalationStep, ...]:
+        """The steps of an incident of this service."""
+        own = next((o.steps for o in self.overrides if o.covers(tenant, service)), self.steps)
+        return own or usual(self.escalate_after_s)
+
+    def reminder_s(self, number: int) -> float:
+        """How long reminder `number` (from 0) comes after the last word."""
+        return min(self.remind_at_most_s, self.remind_after_s * 2.0 ** min(number, 30))
 
 
 START_WITHIN_S = 30.0

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+from alertengine.core.audience import Audience
 from alertengine.core.decide import Do, Step, next_step
+from alertengine.core.escalation import Turn
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.message import MessageKind
 from alertengine.errors import Stale
+from alertengine.pipeline.audience import audience, woken
 from alertengine.pipeline.diagnose import diagnose, propose_anew
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
-from alertengine.pipeline.notify import record
+from alertengine.pipeline.notify import append, queue, record
 from alertengine.pipeline.quota import ask_sparingly
-from alertengine.store import incidents
+from alertengine.store import directory, incidents
+from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +123,61 @@ async def _finish_test(engine: Engine, incident: Incident, step: Step) -> None:
     await record(engine, incident, [resolved], MessageKind.RECOVERED)
 
 
+async def _escalate(engine: Engine, incident: Incident, step: Step) -> None:
+    turn = step.turn
+    assert turn is not None
+
+    def work(tx: Transaction) -> None:
+        people = audience(engine, tx, incident, MessageKind.ESCALATION, turn)
+        told = _passed_on(engine, tx, incident, turn, people) | {"reason": step.reason}
+        event = NewEvent(type=EventType.INCIDENT_ESCALATED, data=told)
+        append(engine, tx, incident, [event])
+        state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
+        assert state is not None
+        queue(engine, tx, state, MessageKind.ESCALATION, people)
+
+    await engine.store.transact(work)
+    engine.memory.outbox.set()
+
+
+def _passed_on(
+    engine: Engine, tx: Transaction, incident: Incident, turn: Turn, people: Audience
+) -> dict[str, Any]:
+    """Which step it is, whom it tells, and why it came to that."""
+    channels = {c.channel: engine.channel_of(c) for c in people.contacts}
+    asked = incident.alert_queued_at
+    taken = incident.acknowledged_by
+    everyone = {c.name for c in tx.fetch(directory.contacts(incident.tenant_id)) if c.verified_at}
+    return {
+        "turn": turn.number,
+        "step": turn.step + 1,
+        "repeat": turn.repeat,
+        "round": incident.round,
+        "to": list(people.names),
+        "channels": sorted(channels),
+        "by_voice": bool(channels) and all(c is not None and c.traits.calls for c in channels.values()),
+        "everyone": len(everyone) > 1 and everyone <= set(people.names),
+        "held": sorted(people.held),
+        "spared": sorted(people.spared),
+        "acknowledged_by": taken.name if taken else None,
+        "lost": bool(incident.lost and not incident.hopeful),
+        "unanswered_s": (tx.now(engine.now()) - asked).total_seconds() if asked else None,
+    }
+
+
+async def _wake(engine: Engine, incident: Incident, step: Step) -> None:
+    def work(tx: Transaction) -> None:
+        people, names = woken(engine, tx, incident)
+        queue(engine, tx, incident, MessageKind.ALERT, people, woken=names)
+
+    await engine.store.transact(work)
+    engine.memory.outbox.set()
+
+
+async def _remind(engine: Engine, incident: Incident, step: Step) -> None:
+    await record(engine, incident, [], MessageKind.REMINDER)
+
+
 def _plain(
     kind: EventType, message: MessageKind | None
 ) -> Callable[[Engine, Incident, Step], Awaitable[None]]:
@@ -132,7 +192,9 @@ def _plain(
 _STEPS: Mapping[Do, Callable[[Engine, Incident, Step], Awaitable[None]]] = {
     Do.DIAGNOSE: _diagnose,
     Do.ASK: _ask,
-    Do.ESCALATE: _plain(EventType.INCIDENT_ESCALATED, MessageKind.ESCALATION),
+    Do.ESCALATE: _escalate,
+    Do.WAKE: _wake,
+    Do.REMIND: _remind,
     Do.EXPIRE: _plain(EventType.INCIDENT_EXPIRED, MessageKind.EXPIRED),
     Do.HEAL: _heal,
     Do.START: _start,

@@ -19,8 +19,9 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.fallback import fall_back
 from alertengine.pipeline.notify import may_decide, tell
 from alertengine.pipeline.receipts import note
+from alertengine.pipeline.telling import Telling, telling
 from alertengine.ports import Channel, Receipt
-from alertengine.store import directory, incidents, links, outbox, receipts
+from alertengine.store import directory, links, outbox, receipts
 from alertengine.store.base import Transaction
 from alertengine.store.checkpoints import checkpoint, short
 from alertengine.store.outbox import Delivery
@@ -35,31 +36,48 @@ LEASE_S = 60.0
 """A sender that died is taken to be gone after this; its message is sent again with the same key."""
 
 
-async def deliver_due(engine: Engine) -> int:
-    """Send everything that is due, side by side. Answers how many there were."""
+async def begin_due(engine: Engine) -> list[asyncio.Task[None]]:
+    """Begin to send everything that is due, side by side."""
     due = await engine.store.fetch(outbox.due(engine.now(), BATCH))
-    results = await asyncio.gather(*(deliver(engine, d) for d in due), return_exceptions=True)
-    for delivery, result in zip(due, results, strict=True):
-        if isinstance(result, BaseException):
-            log.warning("%s could not be delivered: %s", delivery.id, result)
-    return len(due)
+    return [engine.spawn(_deliver(engine, delivery)) for delivery in due]
+
+
+async def deliver_due(engine: Engine) -> int:
+    """The same, to the end. Answers how many there were."""
+    begun = await begin_due(engine)
+    await asyncio.gather(*begun)
+    return len(begun)
+
+
+async def _deliver(engine: Engine, delivery: Delivery) -> None:
+    try:
+        tried = await deliver(engine, delivery)
+    except Exception as error:
+        # Left to the outbox's own pace: what cannot even be tried must not be tried all the time.
+        log.warning("%s could not be delivered: %s", delivery.id, error)
+        return
+    if tried:
+        engine.memory.outbox.set()  # what waited behind it may go
 
 
 async def deliver(engine: Engine, delivery: Delivery) -> bool:
     """One try. False where none was made: its turn comes later, or somebody else has it."""
-    tenant = delivery.tenant_id
-    contact = await engine.store.fetch(directory.contact(tenant, delivery.contact_id))
-    incident = await engine.store.fetch(incidents.incident(tenant, delivery.incident_id))
-    if contact is None or incident is None:
-        raise ValueError(f"{delivery.id} has lost its contact or incident")
+    contact = await engine.store.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    if contact is None:
+        return await _abandon(engine, delivery)
     channel = engine.channel_of(contact)
     if channel is not None and not await _let_through(engine, channel, contact, delivery):
         return False
-    claims = _claims(engine, delivery, contact, incident)
-    if not await _claim(engine, delivery, contact, channel, claims):
+    if not await _claim(engine, delivery, contact, channel):
         return False
     try:
-        message = await _compose(engine, delivery, contact, incident, claims)
+        # Read after it was claimed: from then on nothing joins it.
+        about = await telling(engine, delivery)
+        if about is None:
+            raise DeliveryError("what it was about is gone", permanent=True)
+        incident = about.incident
+        claims = await _offer(engine, delivery, contact, incident)
+        message = await _compose(engine, delivery, contact, about, claims)
         receipt = await _send(engine, channel, contact, message, delivery)
     except DeliveryError as error:
         await _failed(engine, delivery, error)
@@ -121,38 +139,54 @@ def _claims(engine: Engine, delivery: Delivery, contact: Contact, incident: Inci
     )
 
 
-async def _claim(
-    engine: Engine, delivery: Delivery, contact: Contact, channel: Channel | None, claims: Claims | None
-) -> bool:
+async def _claim(engine: Engine, delivery: Delivery, contact: Contact, channel: Channel | None) -> bool:
+    kind = channel.kind if channel else contact.channel
+    now = engine.now()
+    return await engine.store.transact(
+        lambda tx: outbox.claim(tx, delivery, contact.channel, kind, contact.name, now, LEASE_S)
+    )
+
+
+async def _abandon(engine: Engine, delivery: Delivery) -> bool:
+    """Whom it was for is gone: it is dead, and where it was the only one, the next step is due."""
+    name = delivery.contact_id
+
     def work(tx: Transaction) -> bool:
-        kind = channel.kind if channel else contact.channel
-        now = engine.now()
-        if not outbox.claim(tx, delivery, contact.channel, kind, contact.name, now, LEASE_S):
+        if not outbox.claim(tx, delivery, "", "", name, engine.now(), LEASE_S):
             return False
-        if claims is not None:
-            links.offer(
-                tx,
-                claims.tenant_id,
-                claims.incident_id,
-                contact.id,
-                claims.round,
-                claims.jti,
-                claims.expires_at,
-            )
+        error = "the contact was removed"
+        outbox.settle(tx, delivery, "dead", error=error)
+        receipts.stop_waiting(tx, delivery)
+        data = {"error": error, "fault": str(Fault.RECIPIENT), "permanent": True}
+        tell(engine, tx, delivery, EventType.ALERT_DEAD, delivery.attempts + 1, **data)
         return True
 
     return await engine.store.transact(work)
 
 
+async def _offer(engine: Engine, delivery: Delivery, contact: Contact, incident: Incident) -> Claims | None:
+    """The link, which lives from now. None where nothing is asked."""
+    claims = _claims(engine, delivery, contact, incident)
+    if claims is not None:
+        about, round_, expires_at = claims.incident_id, claims.round, claims.expires_at
+        await engine.store.transact(
+            lambda tx: links.offer(tx, claims.tenant_id, about, contact.id, round_, claims.jti, expires_at)
+        )
+    return claims
+
+
 async def _compose(
-    engine: Engine, delivery: Delivery, contact: Contact, incident: Incident, claims: Claims | None
+    engine: Engine, delivery: Delivery, contact: Contact, about: Telling, claims: Claims | None
 ) -> Message:
+    incident = about.incident
     url = f"{engine.base_url}/action/recover?token={engine.tokens.sign(claims)}" if claims else None
     head = await engine.store.fetch(checkpoint(incident.tenant_id))
     letter = Letter(
         recipient=contact.name,
         now=engine.now(),
         queued_at=delivery.queued_at,
+        then=about.then,
+        others=about.others,
         url=url,
         reference=claims.jti if claims else None,
         code=engine.tokens.short_code(claims.jti) if claims else None,

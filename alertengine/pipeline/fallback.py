@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from alertengine.core.incident import DECIDABLE, Incident
-from alertengine.core.message import ASKS
+from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import Contact
+from alertengine.pipeline.audience import takes
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.notify import append, takes
-from alertengine.store import directory, incidents, receipts
+from alertengine.pipeline.notify import append
+from alertengine.store import directory, incidents, outbox, receipts
 from alertengine.store.base import Transaction
 from alertengine.store.outbox import Delivery
 
@@ -21,18 +22,23 @@ def fall_back(
     """
     if not receipts.stop_waiting(tx, delivery):
         return
-    incident = tx.fetch(incidents.incident(delivery.tenant_id, delivery.incident_id))
-    if incident is None or (delivery.kind in ASKS and incident.stage not in DECIDABLE):
-        return  # what it asked was decided meanwhile
-    following = _next(engine, tx, delivery, incident, again=again)
-    if following is not None:
+    following = _next(engine, tx, delivery, again=again)
+    for incident_id, _ in tx.fetch(outbox.about(delivery)):
+        incident = tx.fetch(incidents.incident(delivery.tenant_id, incident_id))
+        if following is None or incident is None or _is_moot(delivery, incident):
+            continue
         append(engine, tx, incident, [], delivery.kind, only=following, follows=(delivery, reason))
 
 
-def _next(
-    engine: Engine, tx: Transaction, delivery: Delivery, incident: Incident, *, again: bool
-) -> Contact | None:
-    people = tx.fetch(directory.contacts(incident.tenant_id))
+def _is_moot(delivery: Delivery, incident: Incident) -> bool:
+    """What it asked was decided meanwhile."""
+    if delivery.kind is MessageKind.REMINDER:
+        return not incident.open
+    return delivery.kind in ASKS and incident.stage not in DECIDABLE
+
+
+def _next(engine: Engine, tx: Transaction, delivery: Delivery, *, again: bool) -> Contact | None:
+    people = tx.fetch(directory.contacts(delivery.tenant_id))
     place = next((n for n, contact in enumerate(people) if contact.id == delivery.contact_id), None)
     if place is None:
         return None

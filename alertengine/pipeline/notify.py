@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from alertengine.core.audience import Audience
 from alertengine.core.events import Event, EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.message import MessageKind, may_ask
-from alertengine.core.model import Contact, Role
+from alertengine.core.model import Contact, Role, rfc3339
+from alertengine.pipeline.audience import audience
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory, incidents, outbox
 from alertengine.store.base import Transaction
@@ -17,6 +19,17 @@ from alertengine.store.outbox import Delivery
 
 ARRIVES_WITHIN_S = 60.0
 """What has not arrived by then goes to the person's next address."""
+TOGETHER = frozenset(
+    {
+        MessageKind.ALERT,
+        MessageKind.ESCALATION,
+        MessageKind.REMINDER,
+        MessageKind.ACKNOWLEDGED,
+        MessageKind.EXPIRED,
+        MessageKind.HEALED,
+    }
+)
+"""Kinds of which one message can tell about several incidents."""
 
 
 async def record(
@@ -52,59 +65,83 @@ def append(
         return appended
     state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
     assert state is not None
-    people = (only,) if only else audience(engine, tx, state, message)
-    return appended + _queue(engine, tx, state, message, people, follows)
+    people = Audience(contacts=(only,)) if only else audience(engine, tx, state, message)
+    return appended + queue(engine, tx, state, message, people, follows)
 
 
-def audience(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> tuple[Contact, ...]:
-    """Everybody, each at their first address that takes such a message; at all of them when nobody has answered."""
-    found = [c for c in tx.fetch(directory.contacts(incident.tenant_id)) if takes(engine, c, kind)]
-    if kind is MessageKind.ESCALATION:
-        return tuple(found)
-    first = {contact.name: contact for contact in reversed(found)}
-    return tuple(contact for contact in found if first[contact.name] is contact)
-
-
-def takes(engine: Engine, contact: Contact, kind: MessageKind) -> bool:
-    """Nothing goes to an address that was not verified, and nobody is telephoned to hear that all is well."""
-    channel = engine.channel_of(contact)
-    return contact.verified_at is not None and (channel is None or kind in channel.traits.kinds)
-
-
-def _queue(
+def queue(
     engine: Engine,
     tx: Transaction,
     incident: Incident,
     kind: MessageKind,
-    people: Sequence[Contact],
-    follows: tuple[Delivery, str] | None,
+    people: Audience,
+    follows: tuple[Delivery, str] | None = None,
+    woken: Sequence[str] = (),
 ) -> list[Event]:
+    """Queue the message for these people, and say so. Where there is nobody, only what asks is worth an event."""
+    asks = may_ask(kind, incident) or kind is MessageKind.ALERT
+    if not people.contacts and not asks and kind is not MessageKind.REMINDER:
+        return []
     now = tx.now(engine.now())
-    deliveries = []
-    for contact in people:
-        delivery = Delivery(
-            id=engine.new_id("msg"),
-            tenant_id=incident.tenant_id,
-            incident_id=incident.id,
-            contact_id=contact.id,
-            kind=kind,
-            jti=engine.new_id("lnk"),
-            seq=incident.version + 1,
-            queued_at=now,
-            follows=follows[0].id if follows else None,
-        )
-        outbox.queue(tx, delivery, now + timedelta(seconds=ARRIVES_WITHIN_S))
-        deliveries.append({"delivery_id": delivery.id, "contact": contact.name, "channel": contact.channel})
+    due_at = now + timedelta(seconds=hold_s(engine, tx, incident, kind))
+    deliveries = [_place(engine, tx, incident, kind, c, now, due_at, follows) for c in people.contacts]
     data = {
         "message": str(kind),
-        "asks": may_ask(kind, incident) or kind is MessageKind.ALERT,
+        "asks": asks,
         "round": incident.round,
         "deliveries": deliveries,
     }
+    if people.held:
+        data["held"] = [{"contact": name, "until": rfc3339(end)} for name, end in people.held.items()]
+    if people.spared:
+        data["spared"] = list(people.spared)
+    if woken:
+        data["woken"] = list(woken)
     if follows:
         data |= {"follows": follows[0].id, "reason": follows[1]}
     queued = NewEvent(type=EventType.ALERT_QUEUED, data=data)
     return tx.append(incident.tenant_id, incident.id, [queued], incident.version, now)
+
+
+def _place(
+    engine: Engine,
+    tx: Transaction,
+    incident: Incident,
+    kind: MessageKind,
+    contact: Contact,
+    now: datetime,
+    due_at: datetime,
+    follows: tuple[Delivery, str] | None,
+) -> dict[str, Any]:
+    """A message of its own, or a line in one to the same person that is about to leave."""
+    new = Delivery(
+        id=engine.new_id("msg"),
+        tenant_id=incident.tenant_id,
+        incident_id=incident.id,
+        contact_id=contact.id,
+        kind=kind,
+        jti=engine.new_id("lnk"),
+        seq=incident.version + 1,
+        queued_at=now,
+        follows=follows[0].id if follows else None,
+    )
+    shared = None if incident.is_test or kind not in TOGETHER else tx.fetch(outbox.joinable(new))
+    if shared is None:
+        outbox.queue(tx, new, due_at, due_at + timedelta(seconds=ARRIVES_WITHIN_S))
+    else:
+        outbox.join(tx, shared, new)
+    told = {"delivery_id": shared or new.id, "contact": contact.name, "channel": contact.channel}
+    return told | ({"shared": True} if shared else {})
+
+
+def hold_s(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> float:
+    """How long a message waits for others of its kind: not at all where no other service could have any."""
+    if incident.is_test or kind not in TOGETHER or not engine.policy.group_s:
+        return 0.0
+    others = tx.fetch(directory.services(incident.tenant_id))
+    if kind is MessageKind.ALERT:
+        return engine.policy.group_s if len(others) > 1 else 0.0
+    return engine.policy.group_s if tx.fetch(incidents.others_open(incident.tenant_id, incident.id)) else 0.0
 
 
 def tell(
@@ -115,21 +152,22 @@ def tell(
     attempt: int,
     **more: Any,
 ) -> None:
-    """Record what became of a delivery. An incident that was pruned meanwhile is told nothing more."""
-    incident = tx.fetch(incidents.incident(delivery.tenant_id, delivery.incident_id))
+    """Record what became of a delivery, with each incident that it is about and that was not pruned meanwhile."""
     contact = tx.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
-    if incident is None:
-        return
-    data = {
-        "delivery_id": delivery.id,
-        "message": str(delivery.kind),
-        "contact": contact.name if contact else delivery.contact_id,
-        "channel": contact.channel if contact else "",
-        "attempt": attempt,
-        "asks": may_ask(delivery.kind, incident) or delivery.kind is MessageKind.ALERT,
-        **more,
-    }
-    append(engine, tx, incident, [NewEvent(type=kind, data=data)])
+    for incident_id, _ in tx.fetch(outbox.about(delivery)):
+        incident = tx.fetch(incidents.incident(delivery.tenant_id, incident_id))
+        if incident is None:
+            continue
+        data = {
+            "delivery_id": delivery.id,
+            "message": str(delivery.kind),
+            "contact": contact.name if contact else delivery.contact_id,
+            "channel": contact.channel if contact else "",
+            "attempt": attempt,
+            "asks": may_ask(delivery.kind, incident) or delivery.kind is MessageKind.ALERT,
+            **more,
+        }
+        append(engine, tx, incident, [NewEvent(type=kind, data=data)])
 
 
 def may_decide(contact: Contact) -> bool:

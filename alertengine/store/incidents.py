@@ -83,6 +83,15 @@ def open_incidents() -> Query[list[tuple[str, str]]]:
     )
 
 
+def others_open(tenant: str, incident: str) -> Query[bool]:
+    """The tenant has another incident that is not over."""
+    return Query(
+        sql="SELECT 1 FROM incident WHERE tenant = ? AND id <> ? AND closed_at IS NULL AND is_test = 0 LIMIT 1",
+        params=(tenant, incident),
+        decode=bool,
+    )
+
+
 def slot(tenant: str, service_id: str) -> Query[str | None]:
     """The incident that keeps the service from having another."""
     return Query(

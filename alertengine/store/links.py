@@ -12,10 +12,11 @@ from alertengine.store.base import Query, Row, Transaction
 def offer(
     tx: Transaction, tenant: str, incident: str, contact: str, round_: int, jti: str, expires_at: datetime
 ) -> None:
-    """Let a link be used, from when its message leaves. A retry of the message extends it, unless it was used."""
+    """Let a link be used, from when its message leaves. A retry of the message makes it anew, unless it was used."""
     tx.execute(
         "INSERT INTO link (jti, tenant, incident, contact, round, expires_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (jti) DO UPDATE SET expires_at = excluded.expires_at WHERE used_at IS NULL",
+        " ON CONFLICT (jti) DO UPDATE SET expires_at = excluded.expires_at, incident = excluded.incident,"
+        " round = excluded.round WHERE used_at IS NULL",
         jti,
         tenant,
         incident,

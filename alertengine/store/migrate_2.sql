@@ -62,3 +62,16 @@ WHEN NEW.tree <> OLD.tree OR NEW.size <= OLD.size OR NEW.size IS NOT 1 + max(
     coalesce((SELECT max(idx) FROM event WHERE tree = NEW.tree), -1),
     coalesce((SELECT max(idx) FROM node WHERE tree = NEW.tree AND level = 0), -1))
 BEGIN SELECT RAISE(ABORT, 'ledger: a checkpoint only gives way to a newer one, of the whole log'); END;
+-- What a message tells of: its own incident, and those whose message joined it. `seq` is the number of the event
+-- that queued it there.
+CREATE TABLE about (
+    delivery TEXT NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    tenant   TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (delivery, incident)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX about_incident ON about (tenant, incident, seq);
+INSERT INTO about SELECT id, tenant, incident, seq FROM delivery;
+CREATE INDEX delivery_unsent ON delivery (tenant, contact, kind) WHERE state = 'queued' AND attempts = 0;
+CREATE INDEX delivery_follows ON delivery (follows) WHERE follows IS NOT NULL;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from alertengine.core.incident import Incident
 from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.store.base import Query, Row, Transaction
@@ -64,8 +65,7 @@ class Attempt:
         }
 
 
-def queue(tx: Transaction, new: Delivery, fallback_at: datetime) -> None:
-    at = rfc3339(new.queued_at)
+def queue(tx: Transaction, new: Delivery, due_at: datetime, fallback_at: datetime) -> None:
     tx.execute(
         "INSERT INTO delivery"
         " (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, fallback_at, follows, state)"
@@ -77,11 +77,77 @@ def queue(tx: Transaction, new: Delivery, fallback_at: datetime) -> None:
         str(new.kind),
         new.jti,
         new.seq,
-        at,
-        at,
+        rfc3339(new.queued_at),
+        rfc3339(due_at),
         rfc3339(fallback_at),
         new.follows,
     )
+    join(tx, new.id, new)
+
+
+def join(tx: Transaction, delivery_id: str, new: Delivery) -> None:
+    """The message tells of that incident too. Twice is once."""
+    tx.execute(
+        "INSERT INTO about (delivery, tenant, incident, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        delivery_id,
+        new.tenant_id,
+        new.incident_id,
+        new.seq,
+    )
+
+
+def joinable(new: Delivery) -> Query[str | None]:
+    """A message of the kind to the same contact that has not left: what is to be told is told with it."""
+    return Query(
+        sql="SELECT d.id FROM delivery AS d JOIN incident AS i ON i.tenant = d.tenant AND i.id = d.incident"
+        " WHERE d.tenant = ? AND d.contact = ? AND d.kind = ? AND d.state = 'queued' AND d.attempts = 0"
+        " AND d.follows IS ? AND i.is_test = 0 ORDER BY d.queued_at LIMIT 1",
+        params=(new.tenant_id, new.contact_id, str(new.kind), new.follows),
+        decode=lambda rows: rows[0][0] if rows else None,
+    )
+
+
+def about(delivery: Delivery) -> Query[list[tuple[str, int]]]:
+    """(incident, number of the event that queued it) of everything it tells of; its own first."""
+    return Query(
+        sql="SELECT incident, seq FROM about WHERE delivery = ? AND tenant = ? ORDER BY incident <> ?, incident",
+        params=(delivery.id, delivery.tenant_id, delivery.incident_id),
+        decode=lambda rows: [(row[0], row[1]) for row in rows],
+    )
+
+
+def told(tenant: str, incident: str) -> Query[list[str]]:
+    """The people who were told of an incident, as they are called now; of those whose messages died nobody was."""
+    return Query(
+        sql="SELECT DISTINCT c.name FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
+        " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
+        " WHERE a.tenant = ? AND a.incident = ? AND d.state <> 'dead' ORDER BY c.name",
+        params=(tenant, incident),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
+def had(incident: Incident, since: datetime) -> Query[dict[str, int]]:
+    """How many messages each person had of an incident since then, and since it last brought something new.
+
+    One that was lost, and one that another stands in for, is none.
+    """
+    return Query(
+        sql="SELECT c.name, count(*) FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
+        " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
+        " WHERE a.tenant = ? AND a.incident = ? AND a.seq > ? AND d.queued_at > ? AND d.state <> 'dead'"
+        " AND NOT EXISTS (SELECT 1 FROM delivery AS f WHERE f.tenant = d.tenant AND f.follows = d.id)"
+        " GROUP BY c.name",
+        params=(incident.tenant_id, incident.id, incident.news_seq, rfc3339(since)),
+        decode=_by_person,
+    )
+
+
+def _by_person(rows: list[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name, number in rows:
+        counts[name.casefold()] = counts.get(name.casefold(), 0) + number
+    return counts
 
 
 def postpone(tx: Transaction, delivery: Delivery, until: datetime) -> None:
@@ -104,9 +170,11 @@ def due(now: datetime, limit: int) -> Query[list[Delivery]]:
     """
     sql = f"""
         SELECT {DELIVERY} FROM delivery AS d WHERE state IN ('queued', 'sending') AND due_at <= ?
-        AND NOT EXISTS (SELECT 1 FROM delivery AS e WHERE e.tenant = d.tenant AND e.incident = d.incident
-                        AND e.contact = d.contact AND e.seq < d.seq
-                        AND (e.state = 'sending' OR e.state = 'queued' AND e.due_at <= ?))
+        AND NOT EXISTS (SELECT 1 FROM about AS m
+                        JOIN about AS o ON o.tenant = m.tenant AND o.incident = m.incident AND o.seq < m.seq
+                        JOIN delivery AS e ON e.id = o.delivery
+                        WHERE m.delivery = d.id AND e.contact = d.contact
+                        AND (e.state = 'sending' OR e.state = 'queued' AND (e.due_at <= ? OR e.attempts = 0)))
         ORDER BY due_at, seq LIMIT ?"""  # noqa: S608 - our own column list
     return Query(
         sql=sql,
@@ -188,7 +256,8 @@ def reclaim(tx: Transaction, now: datetime) -> int:
 def attempts(tenant: str, incident: str) -> Query[list[Attempt]]:
     return Query(
         sql="SELECT delivery, attempt, channel, provider, contact, outcome, provider_message_id, error, at"
-        " FROM attempt WHERE tenant = ? AND incident = ? ORDER BY at, delivery, attempt",
+        " FROM attempt WHERE delivery IN (SELECT delivery FROM about WHERE tenant = ? AND incident = ?)"
+        " ORDER BY at, delivery, attempt",
         params=(tenant, incident),
         decode=lambda rows: [_attempt(row) for row in rows],
     )
@@ -204,12 +273,13 @@ def delivery(tenant: str, delivery_id: str) -> Query[tuple[Delivery, str] | None
 
 
 def asked(tenant: str, incident: str, contact: str) -> Query[list[str]]:
-    """The provider's ids of the messages by which this contact was asked for a decision, newest first."""
+    """The provider's ids of the messages by which this contact was asked for this decision alone, newest first."""
     kinds = ", ".join(f"'{kind}'" for kind in sorted(ASKS))
     return Query(
         sql="SELECT a.provider_message_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery"  # noqa: S608
         " WHERE d.tenant = ? AND d.incident = ? AND d.contact = ? AND a.provider_message_id IS NOT NULL"
-        f" AND d.kind IN ({kinds}) ORDER BY a.at DESC LIMIT 5",
+        f" AND d.kind IN ({kinds}) AND (SELECT count(*) FROM about AS b WHERE b.delivery = d.id) = 1"
+        " ORDER BY a.at DESC LIMIT 5",
         params=(tenant, incident, contact),
         decode=lambda rows: [row[0] for row in rows],
     )

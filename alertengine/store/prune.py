@@ -16,6 +16,7 @@ _BESIDE = (
     "DELETE FROM execution WHERE tenant = ? AND incident = ?",
     "DELETE FROM link WHERE tenant = ? AND incident = ?",
     "DELETE FROM attempt WHERE tenant = ? AND incident = ?",
+    "DELETE FROM about WHERE tenant = ? AND incident = ?",
     "DELETE FROM delivery WHERE tenant = ? AND incident = ?",
 )
 

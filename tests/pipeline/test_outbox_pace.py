@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from alertengine.core.gate import Gate
 from alertengine.pipeline.deliver import deliver
-from alertengine.scheduler import Scheduler
 from alertengine.store import outbox
 from alertengine.store.outbox import Delivery
 from world import World
@@ -35,10 +34,10 @@ async def test_what_waits_does_not_wake_the_outbox(world: World) -> None:
     delivery = await left_behind(world)
     wake = world.engine.memory.outbox
     wake.clear()
-    await Scheduler(world.engine, 5)._deliver(delivery)
+    await asyncio.gather(*await begin_due(world.engine))
     assert not wake.is_set()
 
     world.clock.advance(15)
-    await Scheduler(world.engine, 5)._deliver(delivery)
+    await asyncio.gather(*await begin_due(world.engine))
     assert wake.is_set()
     assert len(world.channel.sent) == 2

@@ -1,0 +1,92 @@
+"""Whom a message goes to: read in the transaction that queues it, decided by the core."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alertengine.core.audience import BEARABLE_S, Address, Audience, choose
+from alertengine.core.decide import ack_is_over
+from alertengine.core.escalation import EscalationStep, Turn
+from alertengine.core.incident import Incident
+from alertengine.core.message import ASKS, MessageKind
+from alertengine.core.model import Contact, parse_time
+from alertengine.core.quiet import quiet_until
+from alertengine.pipeline.engine import Engine
+from alertengine.store import directory, outbox
+from alertengine.store.base import Transaction
+
+REPEATS = frozenset({MessageKind.ESCALATION, MessageKind.REMINDER})
+"""Kinds that bring nothing new, of which a person can bear only so many."""
+HEARD_ANYWAY = MessageKind.HEALED
+"""Nobody was told that it failed, so somebody hears that it did and is over."""
+
+
+def audience(
+    engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind, turn: Turn | None = None
+) -> Audience:
+    """The step's people where a decision is first asked for; after that those who were told, and nobody else."""
+    now = tx.now(engine.now())
+    told = tx.fetch(outbox.told(incident.tenant_id, incident.id))
+    step = _step(engine, incident, kind, told, turn, now)
+    if step is None:
+        return Audience()
+    may_wait = kind in REPEATS or (kind in ASKS and not told)
+
+    def quiet(contact: Contact) -> datetime | None:
+        return quiet_until(contact, engine.policy.quiet, incident.severity, now) if may_wait else None
+
+    had = tx.fetch(outbox.had(incident, now - timedelta(seconds=BEARABLE_S))) if kind in REPEATS else {}
+    return choose(
+        _reach(engine, tx, incident, kind),
+        step,
+        quiet,
+        had,
+        wakes=incident.severity == "critical" and kind is not MessageKind.REMINDER,
+        widens=turn is not None or not told,
+    )
+
+
+def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience, tuple[str, ...]]:
+    """The people whose quiet hours are over, and the names of all that were waited for."""
+    now = tx.now(engine.now())
+    names = tuple(name for name, until in incident.held.items() if parse_time(until) <= now)
+    reach = [a for a in _reach(engine, tx, incident, MessageKind.ALERT) if a.contact.name in names]
+    hours = engine.policy.quiet
+    found = choose(
+        reach,
+        EscalationStep(),
+        lambda contact: quiet_until(contact, hours, incident.severity, now),
+        {},
+        wakes=False,
+    )
+    return found, names
+
+
+def takes(engine: Engine, contact: Contact, kind: MessageKind) -> bool:
+    """Nothing goes to an address that was not verified, and nobody is telephoned to hear that all is well."""
+    channel = engine.channel_of(contact)
+    return contact.verified_at is not None and (channel is None or kind in channel.traits.kinds)
+
+
+def _reach(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> list[Address]:
+    found = tx.fetch(directory.contacts(incident.tenant_id))
+    return [Address(contact=c, ways=_ways(engine, c)) for c in found if takes(engine, c, kind)]
+
+
+def _ways(engine: Engine, contact: Contact) -> frozenset[str]:
+    channel = engine.channel_of(contact)
+    return frozenset({contact.channel} | ({channel.name, channel.kind} if channel else set()))
+
+
+def _step(
+    engine: Engine, incident: Incident, kind: MessageKind, told: list[str], turn: Turn | None, now: datetime
+) -> EscalationStep | None:
+    steps = engine.policy.steps_for(incident.tenant_id, incident.service)
+    if turn is not None:
+        return steps[turn.step]
+    taken = incident.acknowledged_by
+    if kind is MessageKind.REMINDER and taken is not None and not ack_is_over(incident, engine.policy, now):
+        return EscalationStep(who=(taken.name,))
+    if told:
+        return EscalationStep(who=tuple(told))
+    return steps[0] if kind in ASKS or kind in (MessageKind.UNKNOWN, HEARD_ANYWAY) else None
