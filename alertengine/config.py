@@ -12,15 +12,14 @@ import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from alertengine.core.plans import PLANS, Feature, Plan
-from alertengine.core.policy import Policy
 from alertengine.errors import ConfigError
+from alertengine.policy_settings import PolicySection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
 """For `channels` and `actions`: the settings model of a kind, or None where there is no such kind."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 M = TypeVar("M", bound=BaseModel)
-Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
 
 
 class _Section(BaseModel):
@@ -68,19 +67,6 @@ class Auth(_Section):
 class Poll(_Section):
     interval_s: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 4.0
-
-
-class PolicySection(_Section):
-    min_score_to_alert: Annotated[float, Field(ge=0, le=100)] = 70.0
-    confirmations: Annotated[int, Field(ge=1, le=100)] = 1
-    approval_timeout_s: Annotated[float, Field(ge=1, le=86400)] = 300.0
-    decision_timeout_s: Seconds | None = None
-    escalate_after_s: Seconds = 180.0
-    cooldown_s: Annotated[float, Field(ge=0, le=86400)] = 300.0
-    verify_window_s: Seconds = 120.0
-
-    def policy(self) -> Policy:
-        return Policy(**self.model_dump())
 
 
 class DiagnosisSection(_Section):
@@ -158,7 +144,7 @@ class Settings:
         return self.data_dir / self.retention.archive_dir if self.retention.archive_dir else None
 
 
-_SECTIONS: Mapping[str, type[_Section]] = {
+_SECTIONS: Mapping[str, type[BaseModel]] = {
     "server": Server,
     "store": StoreSection,
     "auth": Auth,
@@ -229,9 +215,24 @@ def load(
     if not raw.get("channels"):
         model = kinds["channels"]("console")
         named["channels"] = {"console": model()} if model else {}
+    problems += _unknown_channels(sections["policy"], named["channels"], kinds["channels"])
     if problems:
         raise ConfigError(problems)
     return Settings(**sections, **named, data_dir=data_dir, path=found)
+
+
+def _unknown_channels(
+    policy: PolicySection | None,
+    configured: Mapping[str, Any],
+    model_of: Callable[[str], type[BaseModel] | None],
+) -> list[str]:
+    """Steps may name a configured channel, or a kind: contacts bring some kinds themselves."""
+    named = policy.channels() if policy else {}
+    return [
+        f"{where}: there is no channel {name!r}; configured are {', '.join(configured)}"
+        for name, where in named.items()
+        if name not in configured and model_of(name) is None
+    ]
 
 
 def _find(path: Path | None, environ: Mapping[str, str], problems: list[str]) -> Path | None:
@@ -322,7 +323,7 @@ def _inline(table: dict[str, Any], key: str, where: str, folder: Path, problems:
         table[name] = "unreadable" * 8  # so that one missing file is one problem
 
 
-def _section(name: str, model: type[_Section], raw: Any, problems: list[str]) -> _Section | None:
+def _section(name: str, model: type[BaseModel], raw: Any, problems: list[str]) -> BaseModel | None:
     if not isinstance(raw, dict):
         problems.append(f"{name}: must be a table: [{name}]")
         return None

@@ -22,6 +22,7 @@ from alertengine.datadir import DataDir
 from alertengine.errors import AlertEngineError, ConfigError, StoreUnavailable
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.people import missing
 from alertengine.pipeline.retention import Retention
 from alertengine.scheduler import Scheduler
 from alertengine.store import outbox
@@ -61,6 +62,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         settings = replace(settings, server=settings.server.model_copy(update={"port": port}))
         engine = await stack.enter_async_context(open_engine(settings))
         admin_key = keys(settings, data).admin_key
+        unknown = await missing(engine, settings.policy.people())
+        if unknown:
+            raise ConfigError(unknown)
         await engine.store.verify()
         retention = Retention(engine, settings.retention.days, settings.archive_path)
         scheduler = Scheduler(engine, settings.poll.interval_s, hourly=[retention.run])

@@ -72,7 +72,14 @@ def _values(settings: Settings) -> Iterator[tuple[str, Any]]:
 
 def _fields(where: str, section: BaseModel) -> Iterator[tuple[str, Any]]:
     for name, field in type(section).model_fields.items():
-        yield f"{where}.{field.alias or name}", getattr(section, name)
+        value = getattr(section, name)
+        if isinstance(value, list):
+            value = [_plain(item) for item in value]
+        yield f"{where}.{field.alias or name}", value
+
+
+def _plain(item: Any) -> Any:
+    return item.model_dump(mode="json", exclude_unset=True) if isinstance(item, BaseModel) else item
 
 
 def _masked(key: str, value: Any) -> Any:

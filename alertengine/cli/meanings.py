@@ -24,14 +24,44 @@ MEANINGS: Mapping[str, str] = {
     "policy.confirmations": "Critical polls in a row that open an incident.",
     "policy.approval_timeout_s": "Life of a recovery link, from when it was sent.",
     "policy.decision_timeout_s": "How long an incident waits for a decision before it expires; three link lives unless "
-    "set.",
-    "policy.escalate_after_s": "Unanswered for this long, everybody is told again.",
+    "set, and one more after the last step.",
+    "policy.escalate_after_s": "Unanswered for this long, everybody is told again, where no steps are given.",
+    "policy.ack_timeout_s": "For so long an acknowledgement stops the steps and the others' reminders.",
+    "policy.remind_after_s": "Still broken after this long without a word, the people are reminded, each time after "
+    "twice as long; 0 is never.",
+    "policy.remind_at_most_s": "The longest pause between two reminders.",
+    "policy.group_s": "Messages of one kind about several services of a tenant wait so long for each other, and leave "
+    "as one; 0 sends each by itself.",
     "policy.cooldown_s": "This soon after its last resolution, a service must fail one poll more.",
-    "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
+    "policy.steps": "Who is told, by which channel, after how long without an answer: see `[[policy.steps]]`.",
+    "policy.overrides": "Steps of their own for some services: see `[[policy.overrides]]`.",
+    "policy.quiet": "When people are left alone: see `[[policy.quiet]]`.",
     "retention.days": "How long a closed incident stays in the store; it goes into the archive first.",
     "retention.archive_dir": "Where the bundles of pruned incidents go, in the data directory; empty keeps none.",
     "diagnosis.provider": "Who names the cause: `rules`, in this process, from the service's own evidence.",
 }
+LISTED: Mapping[str, str] = {
+    "policy.steps.after_s": "Seconds since the first message without an acknowledgement, an approval or a rejection; 0 "
+    "in the first step.",
+    "policy.steps.who": "Names of contacts, roles (`viewer`, `approver`, `admin`), or `everyone`.",
+    "policy.steps.channels": "Names or kinds of channels; none is each person's first address, `all` every address.",
+    "policy.steps.repeats": "How often the step comes again.",
+    "policy.steps.repeat_every_s": "And after how long each time.",
+    "policy.overrides.service": "The service's name, `*` for any part of it.",
+    "policy.overrides.tenant": "Of this tenant alone.",
+    "policy.overrides.steps": "As in `[[policy.steps]]`.",
+    "policy.quiet.who": "As in `[[policy.steps]]`.",
+    "policy.quiet.begins": "`HH:MM` by the clock on the wall.",
+    "policy.quiet.ends": "`HH:MM`; on the next day where it is not later.",
+    "policy.quiet.zone": "The time zone of that wall, such as `Africa/Harare`.",
+    "policy.quiet.days": "Days on which they begin.",
+    "policy.quiet.lets_through": "`critical` incidents, or `nothing`. Somebody always hears of a critical one: where "
+    "all are quiet, the most senior.",
+    "policy.quiet.tenant": "Of this tenant alone.",
+    "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
+}
+"""Of the tables of which there may be many."""
+
 KEYS: Mapping[str, str] = {
     "kind": "Which kind it is.",
     "description": "What people read about it.",

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from alertengine import config, registry
-from alertengine.cli.meanings import KEYS, MEANINGS, sections
+from alertengine.cli.meanings import KEYS, LISTED, MEANINGS, sections
 from alertengine.core.plans import PLANS
+from alertengine.policy_settings import OverrideSection, QuietSection, StepSection
 
 HEAD = """\
 # Configuration
@@ -42,6 +43,8 @@ def configuration() -> str:
     parts = [HEAD, *_variables(), ""]
     for name, model in sections().items():
         parts += [f"## `[{name}]`", "", *_table(f"{name}.", model), ""]
+        if name == "policy":
+            parts += _lists()
     parts += ["## Channels: `[channels.NAME]`", "", "How people are reached. Without any, the console.", ""]
     parts += _kinds(registry.CHANNELS)
     parts += ["## Recoveries: `[actions.NAME]`", ""]
@@ -50,6 +53,22 @@ def configuration() -> str:
     parts += ["## Plans: `[plans.NAME]`", "", PLANS_HEAD, *_plans(), ""]
     parts += [*_table("", config.PlanSection), ""]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _lists() -> list[str]:
+    """The tables of which there may be many."""
+    lines = []
+    for name, model in LISTS.items():
+        about = " ".join((model.__doc__ or "").split())
+        lines += [f"### `[[policy.{name}]]`", "", about, "", *_table(f"policy.{name}.", model), ""]
+    return lines
+
+
+LISTS: Mapping[str, type[BaseModel]] = {
+    "steps": StepSection,
+    "overrides": OverrideSection,
+    "quiet": QuietSection,
+}
 
 
 def _plans() -> Iterator[str]:
@@ -88,7 +107,7 @@ def _table(prefix: str, model: type[BaseModel]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for name, field in schema["properties"].items():
         default = _default(name, field, schema)
-        meaning = MEANINGS.get(prefix + name) or KEYS.get(name, "")
+        meaning = MEANINGS.get(prefix + name) or LISTED.get(prefix + name) or KEYS.get(name, "")
         yield f"| `{name}` | {_kind(field, schema)} | {default} | {meaning} |"
 
 
@@ -96,7 +115,7 @@ def _default(name: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> 
     if name in schema.get("required", ()):
         return "needed"
     value = field.get("default")
-    return "" if value in (None, "", {}) else f"`{value}`"
+    return "" if value in (None, "", {}, []) else f"`{value}`"
 
 
 def _kind(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -116,7 +135,7 @@ _TYPES = {
     "string": "text",
     "number": "number",
     "integer": "whole number",
-    "array": "list of texts",
+    "array": "list",
     "object": "table of texts",
     "boolean": "`true` or `false`",
 }

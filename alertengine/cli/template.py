@@ -18,6 +18,29 @@ HEAD = """\
 # A secret `key` may stand in a file of its own instead: key_file = "PATH" (mode 0600).
 # Any key may be given as ALERTENGINE_SECTION__KEY, e.g. ALERTENGINE_SERVER__PORT=9001.
 """
+STEPS = """
+# Whom messages reach, and when: docs/escalation.md. Without steps, everybody is told, and everybody again at every
+# address after escalate_after_s.
+#
+# [[policy.steps]]
+# after_s = 0
+# who = ["Tariro"]
+#
+# [[policy.steps]]
+# after_s = 180
+# who = ["Tariro", "Rudo"]
+# channels = ["voice_twilio"]
+#
+# [[policy.overrides]]
+# service = "payments*"
+# steps = [{after_s = 0, who = ["everyone"]}, {after_s = 60, who = ["admin"], channels = ["all"]}]
+#
+# [[policy.quiet]]
+# who = ["Rudo"]
+# begins = "22:00"
+# ends = "06:00"
+# zone = "Africa/Harare"
+"""
 CHANNELS = """
 # Channels: how people are reached. Without any, messages go to the daemon's own terminal.
 """
@@ -37,12 +60,16 @@ INSTEAD: Mapping[str, object] = {
 def template(secret: str | None = None) -> str:
     """The file's text, with `secret` in force where it is given."""
     said = "".join(_section(name, model, secret) for name, model in sections().items())
-    return HEAD + said + CHANNELS + _examples(registry.CHANNELS) + ACTIONS + _examples(registry.ACTIONS)
+    return (
+        HEAD + said + CHANNELS + _examples(registry.CHANNELS) + ACTIONS + _examples(registry.ACTIONS) + STEPS
+    )
 
 
 def _section(name: str, model: type[BaseModel], secret: str | None) -> str:
     lines = [f"\n[{name}]"]
     for key, field in model.model_fields.items():
+        if isinstance(field.get_default(call_default_factory=True), list):
+            continue  # tables of their own follow
         lines += _meaning(f"{name}.{key}")
         if secret and (name, key) == ("auth", "secret"):
             lines.append(f"secret = {json.dumps(secret)}")

@@ -55,6 +55,12 @@ def _queued(data: Data) -> str:
     return f"{_message(data)} for {', '.join(people) or 'nobody: no contact is verified'}"
 
 
+def _passed_on(data: Data) -> str:
+    people = ", ".join(str(name) for name in data.get("to", ())) or "nobody"
+    by = f" by {', '.join(data['channels'])}" if data.get("channels") else ""
+    return f"to {people}{by}: {_reason(data)}"
+
+
 def _message(data: Data) -> str:
     return f"“{str(data.get('message', '')).replace('_', ' ')}”"
 
@@ -128,7 +134,7 @@ WORDINGS: Mapping[str, Wording] = {
     EventType.ALERT_DEAD: ("gave up sending", _unsent),
     "incident_acknowledged": ("took it on", _how),
     "incident_silenced": ("kept quiet:", _reason),
-    EventType.INCIDENT_ESCALATED: ("told everybody again", _reason),
+    EventType.INCIDENT_ESCALATED: ("passed it on", _passed_on),
     EventType.RECOVERY_PREVIEWED: ("looked at the proposal", _previewed),
     EventType.RECOVERY_APPROVED: ("approved", _approved),
     EventType.RECOVERY_AUTHORIZED: ("authorized", _authorized),

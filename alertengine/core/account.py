@@ -59,6 +59,12 @@ def _resolved(who: str, data: Mapping[str, Any]) -> str:
     return f"Over: {data.get('reason', 'resolved')}{note}"
 
 
+def _escalated(who: str, data: Mapping[str, Any]) -> str:
+    people = ", ".join(str(name) for name in data.get("to", ()))
+    step = f"Step {data['step']}: " if data.get("step") else ""
+    return f"{step}{people or 'nobody'} told, for {data.get('reason', 'nobody answered')}"
+
+
 def _detail(text: str) -> Callable[[str, Mapping[str, Any]], str]:
     def words(who: str, data: Mapping[str, Any]) -> str:
         return f"{text}: {data['detail']}" if data.get("detail") else text
@@ -96,7 +102,7 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     EventType.ALERT_FAILED: _said("{kind} to {contact} failed, tried again: {error}"),
     EventType.ALERT_DEAD: _said("{kind} to {contact} given up: {error}"),
     EventType.INCIDENT_ACKNOWLEDGED: _said("{who} is on it"),
-    EventType.INCIDENT_ESCALATED: _said("Everybody told again: {reason}"),
+    EventType.INCIDENT_ESCALATED: _escalated,
     EventType.RECOVERY_PREVIEWED: _said("The link of {who} was opened"),
     EventType.RECOVERY_APPROVED: _approved,
     EventType.RECOVERY_AUTHORIZED: _authorized,

@@ -82,14 +82,16 @@ def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, b
     asked = incident.alert_queued_at
     if asked is None or incident.stage not in DECIDABLE or watch.is_well:
         return None
-    turns = ladder(policy.steps_for(incident.tenant_id, incident.service))
+    steps = policy.steps_for(incident.tenant_id, incident.service)
+    turns = ladder(steps)
     number = incident.turns + 1
     if incident.acknowledged_by is not None:
         return _lapsed(incident, policy, turns[min(number, len(turns) - 1)], now)
     if number >= len(turns):
         return None
     turn = turns[number]
-    if incident.lost and not incident.hopeful:
+    others = steps[turn.step].who != steps[turns[number - 1].step].who
+    if others and incident.lost and not incident.hopeful:
         return Step(do=Do.ESCALATE, reason="no message could be delivered", turn=turn)
     # From the turn before on, so that those after a pause keep their distance from one another.
     since = max(asked, incident.escalated_at) if incident.escalated_at else asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Any
 from alertengine.core.diagnosis.model import CAUSES
 from alertengine.core.incident import DECIDABLE, Execution, Incident
 from alertengine.core.model import rfc3339
+from alertengine.core.phrases import MEANWHILE, passed_on, span, together
 
 LATE_AFTER_S = 60.0
 REVIEW = "Review and decide"
@@ -127,9 +128,9 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
     if kind in ASKS or late >= LATE_AFTER_S:
         body = (*body, *_meanwhile(kind, incident, letter.then or incident))
     if letter.others:
-        title, body = _together(incident, letter.others, title, body)
+        title, body = together(incident, letter.others, title, body)
     if late >= LATE_AFTER_S:
-        title = f"(delayed {_span(late)}) {title}"
+        title = f"(delayed {span(late)}) {title}"
     mark = "TEST · " if incident.is_test else ""
     return Message(
         kind=kind,
@@ -158,29 +159,7 @@ def _meanwhile(kind: MessageKind, incident: Incident, then: Incident) -> tuple[s
         return ()
     if incident.stage in DECIDABLE and incident.round == then.round:
         return ()
-    return (f"Meanwhile: {_MEANWHILE.get(incident.stage, 'a decision is asked for again')}.",)
-
-
-SHOWN_TOGETHER = 5
-
-
-def _together(
-    incident: Incident,
-    others: tuple[Incident, ...],
-    title: str,
-    body: tuple[str, ...],
-) -> tuple[str, tuple[str, ...]]:
-    """One message of several incidents: how many, the worst in full, the others in a line each."""
-    names = ", ".join(dict.fromkeys(one.service for one in (incident, *others[: SHOWN_TOGETHER - 1])))
-    more = f" and {len(others) - SHOWN_TOGETHER + 1} more" if len(others) >= SHOWN_TOGETHER else ""
-    lines = tuple(f"Also: {one.title}{_state(one)} ({one.id})." for one in others[:SHOWN_TOGETHER])
-    if len(others) > SHOWN_TOGETHER:
-        lines += (f"And {len(others) - SHOWN_TOGETHER} more: alertengine incidents --open",)
-    return f"{len(others) + 1} together: {names}{more}. {title}", (*body, *lines)
-
-
-def _state(incident: Incident) -> str:
-    return f", but {_MEANWHILE[incident.stage]}" if incident.stage in _MEANWHILE and incident.open else ""
+    return (f"Meanwhile: {MEANWHILE.get(incident.stage, 'a decision is asked for again')}.",)
 
 
 def _alert(incident: Incident) -> tuple[str, tuple[str, ...]]:
@@ -190,35 +169,14 @@ def _alert(incident: Incident) -> tuple[str, tuple[str, ...]]:
 def _escalation(incident: Incident) -> tuple[str, tuple[str, ...]]:
     """In one sentence why it is passed on and to whom, then what it is about."""
     title, body = _alert(incident)
-    return f"{_passed_on(incident)} {title}", body
-
-
-def _passed_on(incident: Incident) -> str:
-    passed = incident.escalation or {}
-    before = "Nobody has answered yet"
-    if passed.get("acknowledged_by"):
-        before = f"{passed['acknowledged_by']} took it on, and nothing was decided"
-    elif passed.get("unanswered_s"):
-        before = f"No answer for {_span(passed['unanswered_s'])}"
-    elif passed.get("lost"):
-        before = "No message arrived"
-    people = passed.get("to", ())
-    if not people:
-        return f"{before}."
-    verb = "calling" if passed.get("by_voice") else "telling"
-    shown = "everybody" if passed.get("everyone") else _and(people)
-    return f"{before}: {verb} {shown}."
-
-
-def _and(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return f"{passed_on(incident)} {title}", body
 
 
 def _reminder(incident: Incident) -> tuple[str, tuple[str, ...]]:
     title, body = _alert(incident)
     end = incident.told_at or incident.last_at
     advice = () if incident.stage in DECIDABLE else ("Open your last link to ask for a new one.",)
-    return f"Still, after {_span((end - incident.opened_at).total_seconds())}: {title}", (*body, *advice)
+    return f"Still, after {span((end - incident.opened_at).total_seconds())}: {title}", (*body, *advice)
 
 
 def _link(incident: Incident) -> tuple[str, tuple[str, ...]]:
@@ -256,7 +214,7 @@ def _recovered(incident: Incident) -> tuple[str, tuple[str, ...]]:
     run = _execution(incident)
     after = ""
     if run.ended_at and incident.closed_at:
-        after = f" {_span((incident.closed_at - run.ended_at).total_seconds())} after {run.action}"
+        after = f" {span((incident.closed_at - run.ended_at).total_seconds())} after {run.action}"
     return f"Recovered: {incident.service} is healthy{after}.", (_total(incident),)
 
 
@@ -344,14 +302,7 @@ def _execution(incident: Incident) -> Execution:
 
 def _total(incident: Incident) -> str:
     end = incident.closed_at or incident.last_at
-    return f"{_span((end - incident.opened_at).total_seconds())} in all."
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{span((end - incident.opened_at).total_seconds())} in all."
 
 
 def _footer(incident: Incident, letter: Letter) -> str:
@@ -377,16 +328,6 @@ def _facts(incident: Incident, letter: Letter) -> dict[str, Any]:
         ],
     }
 
-
-_MEANWHILE: Mapping[str, str] = {
-    "RESOLVED": "it is over",
-    "AUTHORIZED": "a recovery was authorized",
-    "RECOVERING": "a recovery is running",
-    "VERIFYING": "the recovery ran, health is being watched",
-    "REJECTED": "it was decided not to run it",
-    "EXPIRED": "the time to decide is over",
-    "UNKNOWN": "a recovery may have run; its outcome is not known",
-}
 
 _SIGN: Mapping[MessageKind, str] = {
     MessageKind.ALERT: "🔴",

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import tomllib
+from pydantic.fields import FieldInfo
 
 from alertengine import registry
 from alertengine.app import load_settings
-from alertengine.cli.meanings import MEANINGS, sections
-from alertengine.cli.template import template
+from alertengine.cli.meanings import LISTED, MEANINGS, sections
+from alertengine.cli.settings_reference import LISTS
+from alertengine.cli.template import STEPS, template
 
 
 def uncommented(text: str) -> str:
@@ -54,10 +56,15 @@ def test_two_secrets_are_never_the_same(cli: Any, tmp_path: Path) -> None:
     assert (tmp_path / "a.toml").read_text() != (tmp_path / "b.toml").read_text()
 
 
+def default_of(field: FieldInfo) -> object:
+    return field.get_default(call_default_factory=True)
+
+
 def test_the_template_holds_every_key_with_its_default() -> None:
     said = tomllib.loads(uncommented(template().partition("# Channels:")[0]))
     for name, model in sections().items():
-        assert said[name].keys() == model.model_fields.keys()
+        plain = {k for k, f in model.model_fields.items() if not isinstance(default_of(f), list)}
+        assert said[name].keys() == plain
         for key, field in model.model_fields.items():
             if field.default is not None and isinstance(field.default, (int, float, str)):
                 assert said[name][key] == field.default, f"{name}.{key}"
@@ -68,6 +75,22 @@ def test_every_setting_has_a_meaning() -> None:
     keys = {f"{name}.{key}" for name, model in sections().items() for key in model.model_fields}
     assert keys - MEANINGS.keys() == set()
     assert MEANINGS.keys() - keys == set()
+    listed = {f"policy.{name}.{key}" for name, model in LISTS.items() for key in model.model_fields}
+    assert listed == LISTED.keys()
+
+
+def test_the_examples_of_tables_that_there_may_be_many_of_load(tmp_path: Path) -> None:
+    file = tmp_path / "alertengine.toml"
+    called = (
+        '[channels.voice_twilio]\nkind = "voice_twilio"\naccount_sid = "AC00000000000000000000000000000000"\n'
+    )
+    called += 'auth_token = "t"\nfrom = "+15005550006"\n'
+    shown = STEPS.partition("\n#\n")[2]
+    file.write_text(called + re.sub("(?m)^# ?", "", shown))
+    policy = load_settings(file, {}, {}).policy.policy()
+    assert [step.after_s for step in policy.steps] == [0, 180]
+    assert policy.overrides[0].steps[1].channels == ("all",)
+    assert policy.quiet[0].who == ("Rudo",)
 
 
 @pytest.mark.parametrize("secret", [None, "0123456789abcdefghijklmnopqrstuvwxyz"])

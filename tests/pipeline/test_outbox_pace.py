@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from alertengine.core.gate import Gate
-from alertengine.pipeline.deliver import deliver
+from alertengine.pipeline.deliver import begin_due, deliver
 from alertengine.store import outbox
 from alertengine.store.outbox import Delivery
 from world import World
@@ -31,7 +33,7 @@ async def test_what_was_left_behind_waits_for_a_shut_channel_too(world: World) -
 
 
 async def test_what_waits_does_not_wake_the_outbox(world: World) -> None:
-    delivery = await left_behind(world)
+    await left_behind(world)
     wake = world.engine.memory.outbox
     wake.clear()
     await asyncio.gather(*await begin_due(world.engine))
