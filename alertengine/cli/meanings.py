@@ -36,6 +36,7 @@ MEANINGS: Mapping[str, str] = {
     "policy.steps": "Who is told, by which channel, after how long without an answer: see `[[policy.steps]]`.",
     "policy.overrides": "Steps of their own for some services: see `[[policy.overrides]]`.",
     "policy.quiet": "When people are left alone: see `[[policy.quiet]]`.",
+    "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
     "retention.days": "How long a closed incident stays in the store; it goes into the archive first.",
     "retention.archive_dir": "Where the bundles of pruned incidents go, in the data directory; empty keeps none.",
     "diagnosis.provider": "Who names the cause: `rules`, in this process, from the service's own evidence.",
@@ -58,7 +59,6 @@ LISTED: Mapping[str, str] = {
     "policy.quiet.lets_through": "`critical` incidents, or `nothing`. Somebody always hears of a critical one: where "
     "all are quiet, the most senior.",
     "policy.quiet.tenant": "Of this tenant alone.",
-    "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
 }
 """Of the tables of which there may be many."""
 
