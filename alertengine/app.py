@@ -113,6 +113,7 @@ async def open_engine(
             passes=PassSigner(secret, settings.base_url),
             vault=tools.vault,
             base_url=settings.base_url,
+            language=settings.server.language,
             boot=new_id("boot"),
             new_id=new_id,
             jitter=random.random,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Feature, Plan
 from alertengine.errors import ConfigError
 from alertengine.policy_settings import PolicySection
@@ -31,6 +32,15 @@ class Server(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
     base_url: str | None = None
     """How phones reach this daemon; `http://HOST:PORT` unless set."""
+    language: str = DEFAULT
+    """Of messages and pages for people who have named none."""
+
+    @field_validator("language")
+    @classmethod
+    def a_language(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"one of {', '.join(LANGUAGES)}")
+        return value
 
     @field_validator("base_url")
     @classmethod

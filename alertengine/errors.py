@@ -85,7 +85,9 @@ class Refused(AlertEngineError):
     code = "REFUSED"
     status = 409
 
-    def __init__(self, message: str | None = None, **details: Any) -> None:
+    def __init__(self, message: str | None = None, *, said: object = None, **details: Any) -> None:
+        """`said`: the same sentence for every language (`core.language.Said`)."""
+        self.said = said
         self.details = details
         super().__init__(message)
 

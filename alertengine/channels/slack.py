@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from alertengine.channels import exchange
 from alertengine.core.fit import clip, fit, flatten
-from alertengine.core.message import REVIEW, Message
+from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.core.taps import Verb
 from alertengine.core.taps import button as data
@@ -223,13 +223,13 @@ def _message(message: Message, *, answers: bool) -> dict[str, Any]:
             "type": "button",
             "action_id": "review",
             "style": "primary",
-            "text": {"type": "plain_text", "text": REVIEW},
+            "text": {"type": "plain_text", "text": clip(message.words("button.review"), BUTTON_LIMIT)},
             "url": message.url,
         }
         elements = [button]
         if answers and message.reference:
-            here = [("Acknowledge", Verb.ACKNOWLEDGE), ("Decide here", Verb.SEE)]
-            elements += [_press(label, data(verb, message.reference)) for label, verb in here]
+            here = [("button.ack", Verb.ACKNOWLEDGE), ("button.here", Verb.SEE)]
+            elements += [_press(message.words(key), data(verb, message.reference)) for key, verb in here]
         blocks.append({"type": "actions", "elements": elements})
     footer = _escaped(clip(flatten(message.footer), TEXT_LIMIT // 2))
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": footer, "verbatim": True}]})

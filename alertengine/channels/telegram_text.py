@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from alertengine.core.fit import clip, fit, flatten, units
-from alertengine.core.message import REVIEW, Message
+from alertengine.core.message import Message
 from alertengine.core.taps import Verb
 from alertengine.core.taps import button as data
 from alertengine.ports import Reply, Tap
@@ -21,9 +22,10 @@ UPDATES = ("message", "callback_query")
 def alert_body(chat: str, message: Message, *, plain: bool, answers: bool) -> dict[str, Any]:
     """A message with its buttons. `answers`: somebody listens to those that are no links."""
     url = message.url
-    button = None if plain or url is None or not _takes_button(url) else {"text": REVIEW, "url": url}
-    typed = f"Or reply {message.code} here." if answers and message.code else None
-    text = _text(message, None if button else url, typed, plain=plain)
+    pressable = not plain and url is not None and _takes_button(url)
+    button = {"text": message.words("button.review"), "url": url or ""} if pressable else None
+    typed = message.words("chat.code", code=message.code) if answers and message.code else None
+    text = _text(message, () if button else message.link, typed, plain=plain)
     body: dict[str, Any] = {
         "chat_id": _number(chat),
         "text": text,
@@ -34,8 +36,8 @@ def alert_body(chat: str, message: Message, *, plain: bool, answers: bool) -> di
         body["parse_mode"] = "HTML"
     rows: list[list[dict[str, str]]] = [[button]] if button else []
     if answers and message.reference:
-        here = [("Acknowledge", Verb.ACKNOWLEDGE), ("Decide here", Verb.SEE)]
-        rows.append([_press(label, data(verb, message.reference)) for label, verb in here])
+        here = [("button.ack", Verb.ACKNOWLEDGE), ("button.here", Verb.SEE)]
+        rows.append([_press(message.words(key), data(verb, message.reference)) for key, verb in here])
     if rows:
         body["reply_markup"] = {"inline_keyboard": rows}
     return body
@@ -57,7 +59,7 @@ def reply_body(tap: Tap, reply: Reply) -> dict[str, Any]:
 def amended_body(message_id: str, message: Message) -> dict[str, Any]:
     """Without a keyboard: what came of it leaves nothing to press."""
     chat, _, number = message_id.rpartition(":")
-    text = _text(message, None, None, plain=False)
+    text = _text(message, (), None, plain=False)
     return {
         "chat_id": _number(chat),
         "message_id": int(number),
@@ -99,13 +101,13 @@ def _takes_button(url: str) -> bool:
     return "." in (urlsplit(url).hostname or "")
 
 
-def _text(message: Message, url: str | None, typed: str | None, *, plain: bool) -> str:
+def _text(message: Message, link: Sequence[str], typed: str | None, *, plain: bool) -> str:
     def shown(text: str, tag: str) -> str:
         return text if plain else f"<{tag}>{html.escape(text, quote=False)}</{tag}>"
 
     title = clip(flatten(message.title), TITLE_LIMIT)
     footer = clip(flatten(message.footer), TITLE_LIMIT)
-    link = [*([f"{REVIEW}: {url}"] if url else []), *([typed] if typed else [])]
+    link = [*link, *([typed] if typed else [])]
     room = TEXT_LIMIT - sum(units(part) + 1 for part in (title, footer, *link))
     lines = [*fit([flatten(line) for line in message.body], room), *link]
     if not plain:

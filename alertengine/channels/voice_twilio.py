@@ -118,21 +118,24 @@ def _pressed(call: Call, form: dict[str, str]) -> tuple[Report | Tap, ...]:
 
 def _twiml(message: Message, callback: str | None) -> str:
     """With `callback`, a key acknowledges; what is to be run is decided where it can be read."""
-    words = escape(clip(spoken(message), SPOKEN_LIMIT))
+    said = escape(clip(spoken(message), SPOKEN_LIMIT))
+    voice = quoteattr(message.words.voice or "en-US")
     if callback is None or message.reference is None:
-        return f'<Response><Say loop="2">{words}</Say><Pause length="1"/><Hangup/></Response>'
+        return f'<Response><Say loop="2" language={voice}>{said}</Say><Pause length="1"/><Hangup/></Response>'
+    key = escape(message.words("voice.ack", key=ACKNOWLEDGE_KEY))
     action = quoteattr(f"{callback}?link={message.reference}")
     return (
         f'<Response><Gather input="dtmf" numDigits="1" timeout="8" method="POST" action={action}>'
-        f'<Say loop="2">{words} Press {ACKNOWLEDGE_KEY} to say that you are on it.</Say></Gather><Hangup/></Response>'
+        f'<Say loop="2" language={voice}>{said} {key}</Say></Gather><Hangup/></Response>'
     )
 
 
 def spoken(message: Message) -> str:
     """The message as a voice reads it: no signs, no addresses, "percent" for %."""
-    said = " ".join(("Alert Engine.", message.title, *message.body))
+    words = message.words
+    said = " ".join((words("voice.greeting"), message.title, *message.body))
     said = "".join(c for c in flatten(said) if unicodedata.category(c) not in ("So", "Mn") and c != '"')
-    said = re.sub(r"\s*%", " percent", said).replace("/", " ").replace("·", ",")
+    said = re.sub(r"\s*%", f" {words('voice.percent')}", said).replace("/", " ").replace("·", ",")
     said = re.sub(r"\b[0-9]{6}\b", lambda code: " ".join(code[0]), said)
-    where = " The link to decide is in your messages." if message.url else ""
+    where = f" {words('voice.link')}" if message.url else ""
     return " ".join(said.split()) + where

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from alertengine.core.fit import clip, fit, flatten, units
-from alertengine.core.message import ASKS, REVIEW, Message, MessageKind
+from alertengine.core.message import ASKS, Message, MessageKind
 from alertengine.core.model import rfc3339
 
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
@@ -41,7 +41,10 @@ def pagerduty(message: Message, secret: str) -> dict[str, Any]:
         },
     }
     if message.url:
-        event |= {"client_url": message.url, "links": [{"href": message.url, "text": REVIEW}]}
+        event |= {
+            "client_url": message.url,
+            "links": [{"href": message.url, "text": message.words("button.review")}],
+        }
     return event
 
 
@@ -67,7 +70,9 @@ def teams(message: Message, secret: str) -> dict[str, Any]:
         "body": [{**block, "wrap": True} for block in (title, *lines, small)],
     }
     if message.url:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": REVIEW, "url": message.url}]
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": message.words("button.review"), "url": message.url}
+        ]
     kind = "application/vnd.microsoft.card.adaptive"
     attachment = {"contentType": kind, "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
@@ -75,7 +80,7 @@ def teams(message: Message, secret: str) -> dict[str, Any]:
 
 def discord(message: Message, secret: str) -> dict[str, Any]:
     # The link in angle brackets and the flag: neither way is a preview fetched. Nobody can be rung by a name.
-    link = [f"{REVIEW}: <{message.url}>"] if message.url else []
+    link = [f"{message.words('button.review')}: <{message.url}>"] if message.url else []
     room = DISCORD_LIMIT - sum(units(part) + 1 for part in link)
     lines = [flatten(part) for part in (message.title, *message.body, message.footer)]
     first, *rest = fit(lines, room, _marked) or ("",)

@@ -31,7 +31,7 @@ def number_complaint(address: str) -> str | None:
 
 def typed(message: Message) -> str:
     """How to answer without a page; for channels that hear answers."""
-    return f"Or reply {message.code} here." if message.code else ""
+    return message.words("chat.code", code=message.code) if message.code else ""
 
 
 def template_values(message: Message, *, answers: bool = False) -> dict[str, str]:
@@ -45,18 +45,19 @@ def template_values(message: Message, *, answers: bool = False) -> dict[str, str
             "what": _value(message.title),
             "details": _value(" ".join(message.body)) or message.incident_id,
         }
-    measured, *between = message.body[:-1] or ("Not measured.",)
+    words, parts = message.words, message.parts
+    why = " ".join(line for name, line in parts.items() if line and name not in ("measured", "proposal"))
     return {
         "what": _value(message.title),
-        "measured": _value(measured),
-        "cause": _value(" ".join(between)) or "The cause is not known yet.",
+        "measured": _value(parts.get("measured", "")) or words("template.measured"),
+        "cause": _value(why) or words("template.cause"),
         "proposal": _proposal(message, typed(message) if answers else ""),
         "link": link_suffix(message.url),
     }
 
 
 def _proposal(message: Message, how: str) -> str:
-    said = flatten(message.body[-1]) if message.body else "Open the link."
+    said = flatten(message.parts.get("proposal", "")) or message.words("template.proposal")
     return f"{clip(said, VALUE_LIMIT - len(how) - 1)} {how}".strip()
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from alertengine.channels.twilio import Account, AccountConfig, classified, code_of
 from alertengine.channels.whatsapp import check_number, number_complaint, template_values, typed
 from alertengine.core.fit import fit, flatten, units
-from alertengine.core.message import ASKS, REVIEW, Message
+from alertengine.core.message import ASKS, Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.ports import Call, Receipt, Reply, Report, Tap, Traits
@@ -143,7 +143,7 @@ def _tap(form: dict[str, str]) -> Tap:
 
 def _text(message: Message, *, answers: bool) -> str:
     title, footer = flatten(message.title), flatten(message.footer)
-    link = [f"{REVIEW}: {message.url}"] if message.url else []
+    link = list(message.link)
     link += [typed(message)] if answers and message.code else []
     room = BODY_LIMIT - sum(units(part) + 1 for part in link)
     return "\n".join((*fit([title, *map(flatten, message.body), footer], room), *link))

@@ -14,6 +14,7 @@ MEANINGS: Mapping[str, str] = {
     "server.host": "The address to listen on.",
     "server.port": "The port; 0 takes any free one.",
     "server.base_url": "How phones reach this daemon, the beginning of every link. `http://HOST:PORT` unless set.",
+    "server.language": "The language of messages and pages for people who have named none, by its code.",
     "store.url": "A path after `sqlite:///`; a relative one lies in the data directory.",
     "auth.secret": "At least 32 unguessable characters: signs links, seals stored secrets. Generated in the data "
     "directory unless set. Changing it ends every link and makes stored service secrets unreadable.",

@@ -34,6 +34,9 @@ def onboard(
     contact: Annotated[
         list[str] | None, typer.Option(metavar="NAME=ADDRESS", help="Who is told. Repeatable.")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The contacts' language; else the daemon's.")
+    ] = None,
     plan: Annotated[str | None, typer.Option(metavar="PLAN", help="What was bought.")] = None,
     action: Annotated[
         list[str] | None,
@@ -54,6 +57,7 @@ def onboard(
         secret=_read_secret(service_secret),
         channel=channel,
         contacts=[_contact(given) for given in contact or ()],
+        language=language,
     )
     settings = here.settings()
 
@@ -80,6 +84,7 @@ class _Form:
     secret: str | None
     channel: str | None
     contacts: list[dict[str, str]]
+    language: str | None
 
     def ask(self, channels: list[str]) -> None:
         self.service = self.service or ask("Name of the service")
@@ -93,12 +98,13 @@ class _Form:
 
     def body(self, first_channel: str) -> Json:
         by = self.channel or first_channel
+        told = {"language": self.language} if self.language else {}
         return {
             "service_name": self.service,
             "health_url": self.health_url,
             "service_secret": self.secret,
             "notification_channel": by,
-            "contacts": [{**person, "channel": by} for person in self.contacts],
+            "contacts": [{**person, "channel": by, **told} for person in self.contacts],
         }
 
 

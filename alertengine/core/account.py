@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from alertengine.core.diagnosis.model import CAUSES
+from alertengine.core.contents import named_cause
 from alertengine.core.events import Event, EventType
+from alertengine.core.language import ENGLISH, Words
 
 
-def tell(event: Event) -> str:
+def tell(event: Event, words: Words = ENGLISH) -> str:
     """One event as a sentence without its time."""
-    words = _WORDS.get(event.type)
+    key = f"story.{event.type}"
+    if not words.has(key):
+        return _plainly(event)
+    fill = _FILLED.get(event.type, _nothing)
     try:
-        return words(event.actor.name, event.data) if words else _plainly(event)
+        values = _Fields(event.data, who=event.actor.name, **fill(event.data, words))
+        return words.texts[key].format_map(values).rstrip(" :")
     except (KeyError, TypeError, AttributeError):
         return _plainly(event)  # an older daemon wrote it with other fields; the rest must still be read
 
@@ -22,103 +27,73 @@ def _plainly(event: Event) -> str:
     return str(event.type).replace("_", " ").capitalize()
 
 
-def span(seconds: float) -> str:
-    """A duration as people say it."""
-    if 0 < seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    if minutes:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{rest} s"
-
-
-def _diagnosed(who: str, data: Mapping[str, Any]) -> str:
-    cause = CAUSES.get(data["cause"], data["cause"])
-    return f"Diagnosis by {data['source']}: {cause} ({round(100 * data['confidence'])} % sure)"
-
-
-def _queued(who: str, data: Mapping[str, Any]) -> str:
-    people = ", ".join(str(d["contact"]) for d in data.get("deliveries", ()))
-    return f"{_kind(data)} queued for {people or 'nobody'}"
-
-
-def _kind(data: Mapping[str, Any]) -> str:
-    return f"Message “{str(data.get('message', '')).replace('_', ' ')}”"
-
-
-def _approved(who: str, data: Mapping[str, Any]) -> str:
-    count = data.get("approvals", {})
-    return f"{who} approved ({count.get('given')} of {count.get('required')})"
-
-
-def _resolved(who: str, data: Mapping[str, Any]) -> str:
-    note = f" “{data['note']}”" if data.get("note") else ""
-    return f"Over: {data.get('reason', 'resolved')}{note}"
-
-
-def _escalated(who: str, data: Mapping[str, Any]) -> str:
-    people = ", ".join(str(name) for name in data.get("to", ()))
-    step = f"Step {data['step']}: " if data.get("step") else ""
-    return f"{step}{people or 'nobody'} told, for {data.get('reason', 'nobody answered')}"
-
-
-def _detail(text: str) -> Callable[[str, Mapping[str, Any]], str]:
-    def words(who: str, data: Mapping[str, Any]) -> str:
-        return f"{text}: {data['detail']}" if data.get("detail") else text
-
-    return words
-
-
-def _said(text: str) -> Callable[[str, Mapping[str, Any]], str]:
-    """`text` with {who} and the event's own fields."""
-
-    def words(who: str, data: Mapping[str, Any]) -> str:
-        return text.format_map(_Fields(data, who=who, kind=_kind(data)))
-
-    return words
-
-
 class _Fields(dict[str, Any]):
     """A field that an old event lacks reads as nothing."""
+
+    def __init__(self, data: Mapping[str, Any], **more: Any) -> None:
+        super().__init__({**data, **more})
 
     def __missing__(self, key: str) -> str:
         return ""
 
 
-def _authorized(who: str, data: Mapping[str, Any]) -> str:
-    return f"{who} authorized {data['action']['name']} via {data.get('channel', 'a link')}"
+def span(seconds: float) -> str:
+    """A duration as people say it."""
+    return ENGLISH.span(seconds)
 
 
-_WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
-    EventType.INCIDENT_DETECTED: _said("Noticed: {reason}"),
+def _nothing(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    return {}
+
+
+def _diagnosed(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    sure = words("number.percent", n=round(100 * data["confidence"]))
+    source = words("why.rules") if data["source"] == "rules" else data["source"]
+    return {"cause": named_cause(data["cause"], words), "sure": sure, "source": source}
+
+
+def _message(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    kind = str(data.get("message", ""))
+    named = words(f"kind.{kind}") if words.has(f"kind.{kind}") else kind.replace("_", " ")
+    return {"message": words("story.message", kind=named)}
+
+
+def _queued(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    people = ", ".join(str(d["contact"]) for d in data.get("deliveries", ()))
+    return {**_message(data, words), "people": people or words("story.nobody")}
+
+
+def _escalated(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    people = ", ".join(str(name) for name in data.get("to", ()))
+    step = words("story.step", n=data["step"]) + " " if data.get("step") else ""
+    return {"step": step, "people": people or words("story.nobody")}
+
+
+def _approved(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    count = data.get("approvals", {})
+    return {"given": count.get("given"), "required": count.get("required")}
+
+
+def _authorized(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    return {"action": data["action"]["name"], "channel": data.get("channel", "link")}
+
+
+def _resolved(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    note = f" “{data['note']}”" if data.get("note") else ""
+    return {"reason": f"{data.get('reason', '')}{note}"}
+
+
+_FILLED: Mapping[str, Callable[[Mapping[str, Any], Words], dict[str, Any]]] = {
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
-    EventType.ALERT_ACCEPTED: _said("{kind} handed to {channel} for {contact}"),
-    EventType.ALERT_DELIVERED: _said("{kind} reached the phone of {contact}"),
-    EventType.ALERT_READ: _said("{kind} was read by {contact}"),
-    EventType.ALERT_FAILED: _said("{kind} to {contact} failed, tried again: {error}"),
-    EventType.ALERT_DEAD: _said("{kind} to {contact} given up: {error}"),
-    EventType.INCIDENT_ACKNOWLEDGED: _said("{who} is on it"),
+    EventType.ALERT_ACCEPTED: _message,
+    EventType.ALERT_DELIVERED: _message,
+    EventType.ALERT_READ: _message,
+    EventType.ALERT_FAILED: _message,
+    EventType.ALERT_DEAD: _message,
     EventType.INCIDENT_ESCALATED: _escalated,
-    EventType.RECOVERY_PREVIEWED: _said("The link of {who} was opened"),
     EventType.RECOVERY_APPROVED: _approved,
     EventType.RECOVERY_AUTHORIZED: _authorized,
-    EventType.RECOVERY_REJECTED: _said("{who} decided not to run it"),
-    EventType.AUTHORIZATION_REFUSED: _said("A decision by {who} was refused ({code})"),
-    EventType.RECOVERY_STARTED: _said("{action} started"),
-    EventType.RECOVERY_SUCCEEDED: _detail("It reports success"),
-    EventType.RECOVERY_FAILED: _detail("It failed"),
-    EventType.RECOVERY_OUTCOME_UNKNOWN: _detail("Outcome unknown"),
-    EventType.HEALTH_VERIFIED: _said("Health verified: {reason}"),
-    EventType.HEALTH_NOT_RECOVERED: _said("Not recovered: {reason}"),
     EventType.INCIDENT_RESOLVED: _resolved,
-    EventType.INCIDENT_EXPIRED: _said("Time to decide is over: {reason}"),
-    EventType.LINK_REISSUED: _said("A fresh link was sent to {who}"),
-    "alert_delivered": _said("{kind} reached the phone of {contact}"),
-    "alert_read": _said("{kind} was read by {contact}"),
-    "incident_acknowledged": _said("{who} is on it"),
-    "incident_silenced": _said("Kept quiet: {reason}"),
 }
+"""Events whose sentence needs more than their own fields."""

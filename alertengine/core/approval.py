@@ -9,8 +9,9 @@ from typing import Any
 
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.language import ENGLISH, Said, Words
 from alertengine.core.model import ActionSpec, Actor
-from alertengine.errors import ActionChanged, NotAwaitingApproval, TokenExpired, TokenInvalid
+from alertengine.errors import ActionChanged, NotAwaitingApproval, Refused, TokenExpired, TokenInvalid
 
 AUDIENCE = "alertengine:recover"
 CLOCK_SKEW_S = 30
@@ -95,13 +96,13 @@ def check_time(claims: Claims, now: datetime) -> None:
 def check_decidable(incident: Incident, claims: Claims | None = None) -> ActionSpec:
     """The action that may be decided on now, or a refusal that says why not."""
     if incident.stage not in DECIDABLE:
-        raise NotAwaitingApproval(standing(incident), stage=str(incident.stage))
+        raise stood(incident)
     if incident.action is None:
-        raise NotAwaitingApproval("No recovery is configured for this service, so there is nothing to run.")
+        raise refusal("refused.nothing")
     if claims is not None and claims.round != incident.round:
         if claims.digest != incident.action.digest():
             raise ActionChanged
-        raise NotAwaitingApproval("This link belongs to an earlier proposal. Use the newest message.")
+        raise refusal("refused.earlier")
     return incident.action
 
 
@@ -122,7 +123,7 @@ def approve(incident: Incident, actor: Actor, execution_id: str, how: Mapping[st
     """
     action = check_decidable(incident)
     if any(a.id == actor.id or a.name.casefold() == actor.name.casefold() for a in incident.approvals):
-        raise NotAwaitingApproval("You have approved already; another person is needed.")
+        raise refusal("refused.approved")
     given = len(incident.approvals) + 1
     data = {"round": incident.round, "approvals": {"required": action.approvals, "given": given}, **how}
     if given < action.approvals:
@@ -133,32 +134,46 @@ def approve(incident: Incident, actor: Actor, execution_id: str, how: Mapping[st
 
 def acknowledge(incident: Incident, actor: Actor, how: Mapping[str, Any]) -> NewEvent:
     if incident.stage not in DECIDABLE:
-        raise NotAwaitingApproval(standing(incident), stage=str(incident.stage))
+        raise stood(incident)
     if incident.acknowledged_by is not None:
-        raise NotAwaitingApproval(f"{incident.acknowledged_by.name} is on it already.")
+        raise refusal("refused.acknowledged", who=incident.acknowledged_by.name)
     data = {"round": incident.round, **how}
     return NewEvent(type=EventType.INCIDENT_ACKNOWLEDGED, actor=actor, data=data)
 
 
 def reject(incident: Incident, actor: Actor, how: Mapping[str, Any]) -> NewEvent:
     if incident.stage not in DECIDABLE:
-        raise NotAwaitingApproval(standing(incident), stage=str(incident.stage))
+        raise stood(incident)
     return NewEvent(type=EventType.RECOVERY_REJECTED, actor=actor, data={"round": incident.round, **how})
 
 
-def standing(incident: Incident) -> str:
+def refusal(key: str, kind: type[Refused] = NotAwaitingApproval, **values: object) -> Refused:
+    """The refusal that says this sentence."""
+    return told(Said(key, values), kind)
+
+
+def told(said: Said, kind: type[Refused], **details: object) -> Refused:
+    return kind(said.by(ENGLISH), said=said, **details)
+
+
+def stood(incident: Incident) -> Refused:
+    """The refusal that says where the incident stands."""
+    return told(stands(incident), NotAwaitingApproval, stage=str(incident.stage))
+
+
+def standing(incident: Incident, words: Words = ENGLISH) -> str:
     """One sentence on where the incident stands, for somebody who comes too late."""
+    return stands(incident).by(words)
+
+
+def stands(incident: Incident) -> Said:
     execution = incident.execution
     if incident.stage == Stage.EXPIRED:
-        return _STANDING[Stage.EXPIRED]
+        return Said("standing.expired")
     if incident.rejected_by is not None and incident.stage != Stage.RESOLVED:
-        return f"{incident.rejected_by.name} decided not to run it."
+        return Said("standing.rejected", {"who": incident.rejected_by.name})
     if execution is not None and execution.status != "failed":
-        return f"{execution.authorized_by.name} already authorized {execution.action}: {execution.status}."
-    return _STANDING.get(incident.stage, "This incident is not waiting for a decision.")
-
-
-_STANDING = {
-    Stage.RESOLVED: "This incident is over. Nothing will run.",
-    Stage.EXPIRED: "The time to decide is over, and nothing was run. Ask for a new link.",
-}
+        status = Said(f"status.{execution.status}")
+        who = execution.authorized_by.name
+        return Said("standing.authorized", {"who": who, "action": execution.action, "status": status})
+    return Said("standing.over" if incident.stage == Stage.RESOLVED else "standing.idle")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from alertengine.core.language import ENGLISH
 from alertengine.core.model import rfc3339
 from alertengine.core.policy import (
     FAILED_POLLS_FOR_OUTAGE,
@@ -14,7 +15,7 @@ from alertengine.core.policy import (
     HEALTHY_POLLS_TO_RECOVER,
     Policy,
 )
-from alertengine.core.snapshot import Health, Snapshot
+from alertengine.core.snapshot import SYMPTOMS, Health, Snapshot
 
 TREND_LENGTH = 180
 """Snapshots kept for the small chart: 15 minutes at a 5 s pace."""
@@ -70,6 +71,8 @@ class Trouble:
     reason: str
     kind: str
     """outage or degradation"""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """The title and the reason once more, in parts that can be said in any language."""
 
     def to_json(self, snapshot: Snapshot) -> dict[str, Any]:
         return {
@@ -77,6 +80,7 @@ class Trouble:
             "title": self.title,
             "reason": self.reason,
             "kind": self.kind,
+            "figures": dict(self.figures),
             "since": snapshot.since or rfc3339(snapshot.at),
             "snapshot": snapshot.to_json(),
         }
@@ -100,6 +104,7 @@ def _outage(watch: Watch, service: str, snapshot: Snapshot) -> Trouble | None:
         title=f"{service} cannot be reached",
         reason=f"{watch.failed_polls} polls in a row failed: {snapshot.headline}",
         kind="outage",
+        figures={"symptom": "outage", "polls": watch.failed_polls},
     )
 
 
@@ -113,20 +118,14 @@ def _degradation(
     needed = policy.confirmations + (1 if cooling else 0) + (0 if snapshot.judged else 1)
     if watch.bad_polls < needed:
         return None
+    symptom = snapshot.symptom if snapshot.symptom in SYMPTOMS else "some"
+    figures = {"symptom": symptom, "route": snapshot.route, "value": snapshot.value, "usual": snapshot.usual}
     where = f"{service}: {snapshot.route}" if snapshot.route else service
     score = "unknown" if snapshot.score is None else f"{snapshot.score:.0f} of 100"
     return Trouble(
         severity="critical",
-        title=f"{where} {_COMPLAINTS.get(snapshot.symptom or '', 'is in trouble')}",
+        title=ENGLISH(f"trouble.{symptom}", where=where),
         reason=f"{snapshot.headline} (health score {score})",
         kind="degradation",
+        figures=figures,
     )
-
-
-_COMPLAINTS = {
-    "error_anomaly": "is failing",
-    "stalled_requests": "hangs",
-    "latency_spike": "is slow",
-    "traffic_drop": "gets no requests",
-    "client_error_anomaly": "refuses its clients",
-}

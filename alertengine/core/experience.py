@@ -10,9 +10,9 @@ from typing import Any
 
 from alertengine.core.diagnosis.model import UNCLEAR
 from alertengine.core.diagnosis.reading import mapping
-from alertengine.core.diagnosis.wording import duration
 from alertengine.core.events import Event, EventType
-from alertengine.core.model import rfc3339
+from alertengine.core.language import ENGLISH, Words
+from alertengine.core.model import parse_time, rfc3339
 
 HELPED = "helped"
 
@@ -53,11 +53,15 @@ class Experience:
         }
 
     def __str__(self) -> str:
-        """Helped 4 of 5 times, median 40 s."""
-        times = "time" if self.tried == 1 else "times"
-        causes = "" if self.same_cause else " with other causes"
-        how_long = "" if self.median_s is None else f", median {duration(1000 * self.median_s)}"
-        return f"Helped {self.helped} of {self.tried} {times}{causes}{how_long}."
+        """Helped 4 of 5 times. Median 40 s."""
+        return self.by(ENGLISH)
+
+    def by(self, words: Words) -> str:
+        key = "experience.helped" if self.same_cause else "experience.elsewhere"
+        helped = words.count(key, self.tried, helped=self.helped)
+        if self.median_s is None:
+            return helped
+        return f"{helped} {words('experience.median', span=words.milliseconds(1000 * self.median_s))}"
 
 
 def experience(events: Iterable[Event], action: str, cause: str) -> Experience | None:
@@ -102,12 +106,25 @@ def _run(start: Event, end: Event, cause: str) -> PastRun:
     return PastRun(at=start.at, cause=cause, result=_RESULTS[end.type], took_s=took_s)
 
 
-def tell(known: Experience | None, action: str) -> str:
+def told(known: Mapping[str, Any], words: Words) -> str:
+    """The same from the record of a diagnosis; an older daemon's in its own words."""
+    try:
+        fields = {
+            name: known[name]
+            for name in ("action", "tried", "helped", "median_s", "last_result", "same_cause")
+        }
+        return Experience(**fields, last_at=parse_time(known["last_at"])).by(words)
+    except (KeyError, ValueError, TypeError):
+        return str(known.get("text", ""))
+
+
+def tell(known: Experience | None, action: str, words: Words) -> str:
     """The same for a page, which has room for the last run."""
     if known is None:
-        return f"No earlier run of {action} is on record for this service."
-    times = "once" if known.tried == 1 else f"{known.tried} times"
-    return f"Ran {times} before. {known} Last on {known.last_at:%d %b %Y}: {known.last_result}."
+        return words("experience.none", action=action)
+    key = f"result.{known.last_result.replace(' ', '_')}"
+    last = words("experience.last", date=f"{known.last_at:%Y-%m-%d}", result=words(key))
+    return f"{words.count('page.ran_before', known.tried)} {known.by(words)} {last}"
 
 
 _RESULTS: Mapping[str, str] = {

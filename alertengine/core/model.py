@@ -102,6 +102,8 @@ class Contact:
     address: str = ""
     role: Role = Role.APPROVER
     verified_at: datetime | None = None
+    language: str | None = None
+    """The code of the language they are told in; None for the daemon's."""
 
     @property
     def actor(self) -> Actor:

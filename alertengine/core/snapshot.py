@@ -36,6 +36,9 @@ class Snapshot:
     symptom: str | None = None
     """The worst alert's type, such as error_anomaly."""
     route: str | None = None
+    value: float | None = None
+    usual: float | None = None
+    """The worst alert's figure, now and usually: a share, milliseconds, or requests a second."""
     since: str | None = None
     error: FetchError | None = None
     report: Mapping[str, Any] | None = None
@@ -105,6 +108,8 @@ def read_report(at: datetime, report: Any) -> Snapshot:
         headline=text(worst.get("message")) or f"health is {status}",
         symptom=text(worst.get("type"), 40),
         route=text(worst.get("route")),
+        value=number(worst.get("value")),
+        usual=number(worst.get("usual")),
         since=text(worst.get("since"), 40),
         report=report,
         judged="storage" in report,

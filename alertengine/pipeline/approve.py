@@ -14,6 +14,7 @@ from alertengine.core import approval
 from alertengine.core.approval import Claims
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.language import Said
 from alertengine.core.message import MessageKind
 from alertengine.core.model import Actor, Contact, Service
 from alertengine.errors import (
@@ -138,7 +139,7 @@ def _rejection(
     tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How
 ) -> NewEvent:
     if claims is not None and claims.round != incident.round and incident.stage in DECIDABLE:
-        raise NotAwaitingApproval("This link belongs to an earlier proposal. Use the newest message.")
+        raise approval.refusal("refused.earlier")
     return approval.reject(incident, actor, how)
 
 
@@ -184,11 +185,9 @@ def _known(tx: Transaction, claims: Claims) -> tuple[Incident, Contact]:
 def _check_unused(tx: Transaction, incident: Incident, claims: Claims) -> None:
     used = tx.fetch(links.used_at(claims.tenant_id, claims.incident_id, claims.jti))
     if used is not None:
-        raise TokenUsed(
-            f"This link was already used. {approval.standing(incident)}",
-            stage=str(incident.stage),
-            execution=incident.execution.to_json() if incident.execution else None,
-        )
+        said = Said("refused.TOKEN_USED", {"standing": approval.stands(incident)})
+        execution = incident.execution.to_json() if incident.execution else None
+        raise approval.told(said, TokenUsed, stage=str(incident.stage), execution=execution)
 
 
 def _append(engine: Engine, tx: Transaction, incident: Incident, event: NewEvent) -> Incident:
@@ -256,9 +255,9 @@ async def reissue_claims(engine: Engine, claims: Claims, how: How) -> Incident:
         incident, contact = _known(tx, claims)
         now = tx.now(engine.now())
         if now < claims.expires_at and incident.stage is not Stage.EXPIRED:
-            raise NotAwaitingApproval("This link is still valid; use it.")
+            raise approval.refusal("refused.valid")
         if incident.stage not in DECIDABLE | {Stage.EXPIRED} or incident.action is None:
-            raise NotAwaitingApproval(approval.standing(incident), stage=str(incident.stage))
+            raise approval.stood(incident)
         _check_reissues(tx, incident, contact, now)
         data = {**how, "contact": contact.id, "token": fingerprint(claims.jti)}
         event = NewEvent(type=EventType.LINK_REISSUED, data=data, actor=contact.actor)
@@ -280,7 +279,7 @@ def _check_reissues(tx: Transaction, incident: Incident, contact: Contact, now: 
         if e.type is EventType.LINK_REISSUED and e.data["contact"] == contact.id and e.at > since
     ]
     if len(recent) >= REISSUES:
-        raise RateLimited("A new link was sent a moment ago. Look at your messages, or wait a few minutes.")
+        raise approval.refusal("refused.sent", RateLimited)
 
 
 CLOSABLE = DECIDABLE | {Stage.UNKNOWN, Stage.REJECTED, Stage.EXPIRED}

@@ -11,8 +11,10 @@ from alertengine.core import backoff
 from alertengine.core.approval import Claims
 from alertengine.core.events import EventType
 from alertengine.core.incident import Incident
-from alertengine.core.message import ASKS, Letter, Message, MessageKind, compose, may_ask
+from alertengine.core.letter import Letter, compose
+from alertengine.core.message import ASKS, Message, MessageKind, may_ask
 from alertengine.core.model import Contact
+from alertengine.core.trouble import title
 from alertengine.errors import DeliveryError, Fault
 from alertengine.pipeline import gates
 from alertengine.pipeline.engine import Engine
@@ -88,7 +90,12 @@ async def deliver(engine: Engine, delivery: Delivery) -> bool:
         assert channel is not None
         await _accepted(engine, delivery, channel, receipt)
         if channel.traits.amends and delivery.kind not in OPEN:
-            await _amend(engine, delivery, channel, replace(message, body=(*message.body, incident.title)))
+            await _amend(
+                engine,
+                delivery,
+                channel,
+                replace(message, body=(*message.body, title(incident, message.words))),
+            )
     return True
 
 
@@ -187,6 +194,7 @@ async def _compose(
         queued_at=delivery.queued_at,
         then=about.then,
         others=about.others,
+        words=engine.words(contact),
         url=url,
         reference=claims.jti if claims else None,
         code=engine.tokens.short_code(claims.jti) if claims else None,

@@ -10,6 +10,7 @@ from typing import Any
 
 from alertengine.core.detection import Watch
 from alertengine.core.gate import Gate
+from alertengine.core.language import DEFAULT, ENGLISH, Words, words
 from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.plans import PLANS, Plan
@@ -73,6 +74,8 @@ class Engine:
     new_id: Callable[[str], str]
     jitter: Callable[[], float]
     plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
+    language: str = DEFAULT
+    """Of people who have named none."""
     memory: Memory = field(default_factory=Memory)
 
     def now(self) -> datetime:
@@ -80,6 +83,13 @@ class Engine:
 
     def watch(self, service_id: str) -> Watch:
         return self.memory.watches.get(service_id, EMPTY)
+
+    def words(self, contact: Contact) -> Words:
+        """The language in which this person is told."""
+        theirs = words(contact.language or self.language)
+        channel = self.channel_of(contact)
+        unspoken = channel is not None and channel.traits.calls and theirs.voice is None
+        return ENGLISH if unspoken else theirs
 
     def channel_of(self, contact: Contact) -> Channel | None:
         """The channel that the contact names, or the one of the kind that they name: "whatsapp" is either."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from alertengine.core.events import NewEvent, SystemEventType
+from alertengine.core.language import LANGUAGES
 from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Tenant
 from alertengine.core.plans import DEFAULT_PLAN, Feature, require, require_feature
 from alertengine.errors import ConfigError, Invalid
@@ -29,6 +30,7 @@ class NewContact:
     role: Role = Role.APPROVER
     secret: str | None = None
     """Its own bot token or webhook URL, kept sealed."""
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +220,10 @@ def _contact(engine: Engine, tenant: Tenant, new: NewContact) -> Contact:
         channel=new.channel,
         address=sealed(engine.vault, new.address, new.secret) if new.secret else new.address,
         role=new.role,
+        language=new.language,
     )
+    if new.language not in (None, *LANGUAGES):
+        raise Invalid(f"contacts: {new.language!r} is not a language; choose from {', '.join(LANGUAGES)}")
     if not 0 < len(contact.name) <= 80 or not contact.name.isprintable():
         raise Invalid("contacts: a name has 1 to 80 printable characters")
     channel = engine.channel_of(contact)

@@ -25,6 +25,7 @@ async def rehearse(engine: Engine, tenant: str) -> str:
         "title": f"{service.name}: this is a test",
         "reason": "somebody asked for a test of the whole way",
         "kind": "test",
+        "figures": {"symptom": "test"},
         "since": rfc3339(now),
         "is_test": True,
         "snapshot": None,

@@ -10,8 +10,11 @@ from datetime import timedelta
 
 from alertengine.core.approval import Claims, standing
 from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.language import Words, retold
+from alertengine.core.language import words as language
 from alertengine.core.model import ActionSpec, Contact
 from alertengine.core.taps import Command, Verb, button, parse
+from alertengine.core.trouble import title
 from alertengine.errors import DeliveryError, NotAnApprover, Refused, StoreUnavailable, TokenExpired
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
@@ -38,10 +41,13 @@ async def hear(engine: Engine, channel: Answering, tap: Tap) -> None:
     command = parse(tap.text)
     if command is None:
         return
+    at_address = await engine.store.fetch(directory.verified_at(tap.sender))
+    people = [c for c in at_address if getattr(engine.channel_of(c), "name", None) == channel.name]
+    words = engine.words(people[0]) if people else language(engine.language)
     try:
-        reply = await _reply(engine, channel, tap, command)
+        reply = await _reply(engine, channel, tap, command, people)
     except (Refused, StoreUnavailable) as refusal:
-        reply = Reply(lines=(str(refusal),), buttons=_way_out(refusal, command))
+        reply = Reply(lines=(retold(refusal, words),), buttons=_way_out(refusal, command, words))
     if reply is not None:
         try:
             await channel.answer(tap, reply)
@@ -49,12 +55,12 @@ async def hear(engine: Engine, channel: Answering, tap: Tap) -> None:
             log.warning("An answer in %s could not be given: %s", channel.name, error)
 
 
-async def _reply(engine: Engine, channel: Answering, tap: Tap, command: Command) -> Reply | None:
-    at_address = await engine.store.fetch(directory.verified_at(tap.sender))
-    people = [c for c in at_address if getattr(engine.channel_of(c), "name", None) == channel.name]
+async def _reply(
+    engine: Engine, channel: Answering, tap: Tap, command: Command, people: list[Contact]
+) -> Reply | None:
     link = await _link(engine, channel, people, command, tap)
     if link is None:
-        return Reply(lines=("This is not known any more.",)) if people else None
+        return Reply(lines=(engine.words(people[0])("chat.gone"),)) if people else None
     incident = await engine.store.fetch(incidents.incident(link.tenant_id, link.incident_id))
     if incident is None:
         return None
@@ -102,30 +108,30 @@ def _claims(engine: Engine, link: Link, contact_id: str, incident: Incident) -> 
 async def _do(
     engine: Engine, command: Command, link: Link, person: Contact, incident: Incident, how: approve.How
 ) -> Reply:
-    claims = _claims(engine, link, person.id, incident)
+    claims, words = _claims(engine, link, person.id, incident), engine.words(person)
     if command.verb is Verb.ACKNOWLEDGE:
         await approve.acknowledge(engine, claims, how)
-        return Reply(lines=("You are on it. Nobody else is called for now.",), buttons=_see(link))
+        return Reply(lines=(words("chat.acknowledged"),), buttons=_see(link, words))
     if command.verb is Verb.REJECT:
         await approve.reject_claims(engine, claims, how)
-        return Reply(lines=("Noted: nothing is run.",))
+        return Reply(lines=(words("chat.rejected"),))
     if command.verb is Verb.NEW_LINK:
         await approve.reissue_claims(engine, claims, how)
-        return Reply(lines=("A new link is on its way.",))
+        return Reply(lines=(words("chat.new"),))
     if incident.action is None or incident.stage not in DECIDABLE:
-        return Reply(lines=(standing(incident),))
+        return Reply(lines=(standing(incident, words),))
     if command.verb is Verb.RUN and _was_seen(engine, command, link, incident.action):
-        return await _run(engine, claims, how)
+        return await _run(engine, claims, words, how)
     return await _show(engine, claims, person, incident, incident.action, how)
 
 
-async def _run(engine: Engine, claims: Claims, how: approve.How) -> Reply:
+async def _run(engine: Engine, claims: Claims, words: Words, how: approve.How) -> Reply:
     decided = await approve.confirm_claims(engine, claims, how)
     engine.spawn(advance(engine, decided.tenant_id, decided.id))
     if decided.execution is None or decided.stage in DECIDABLE:
         given, needed = len(decided.approvals), decided.approvals_needed
-        return Reply(lines=(f"Your approval counts: {given} of {needed}.",))
-    return Reply(lines=(f"Authorized. {decided.execution.action} runs now; you are told what comes of it.",))
+        return Reply(lines=(words("chat.approved", given=given, required=needed),))
+    return Reply(lines=(words("chat.authorized", action=decided.execution.action),))
 
 
 async def _show(
@@ -142,12 +148,17 @@ async def _show(
     engine.memory.shown[claims.jti] = claims.digest
     while len(engine.memory.shown) > SHOWN_LIMIT:
         engine.memory.shown.pop(next(iter(engine.memory.shown)))
-    says = () if shown.text is None else (f"It says: {shown.text}",)
-    typed = f"Or reply {engine.tokens.short_code(claims.jti)} YES, or NO."
+    words = engine.words(person)
+    would = words("chat.would", action=action.name, would=shown.would_run)
+    says = () if shown.text is None else (words("chat.says", text=shown.text),)
+    typed = words("chat.yes", code=engine.tokens.short_code(claims.jti))
     run = button(Verb.RUN, claims.jti, _proof(engine, claims.jti, claims.digest))
     return Reply(
-        lines=(incident.title, f"This would run: {action.name}: {shown.would_run}", *says, typed),
-        buttons=((f"Run {action.name} now", run), ("Do not run", button(Verb.REJECT, claims.jti))),
+        lines=(title(incident, words), would, *says, typed),
+        buttons=(
+            (words("button.run", action=action.name), run),
+            (words("button.no"), button(Verb.REJECT, claims.jti)),
+        ),
     )
 
 
@@ -163,11 +174,11 @@ def _proof(engine: Engine, jti: str, digest: str) -> str:
     return engine.tokens.form_token(f"{jti} {digest}")[:12]
 
 
-def _see(link: Link) -> tuple[tuple[str, str], ...]:
-    return (("What would run?", button(Verb.SEE, link.jti)),)
+def _see(link: Link, words: Words) -> tuple[tuple[str, str], ...]:
+    return ((words("button.see"), button(Verb.SEE, link.jti)),)
 
 
-def _way_out(refusal: Exception, command: Command) -> tuple[tuple[str, str], ...]:
+def _way_out(refusal: Exception, command: Command, words: Words) -> tuple[tuple[str, str], ...]:
     if isinstance(refusal, TokenExpired) and command.reference:
-        return (("Send me a new link", button(Verb.NEW_LINK, command.reference)),)
+        return ((words("button.new"), button(Verb.NEW_LINK, command.reference)),)
     return ()

@@ -66,6 +66,8 @@ def _keep(engine: Engine, tx: Transaction, contact: Contact, code: str) -> None:
 
 def _message(engine: Engine, contact: Contact, code: str) -> Message:
     """No link and no incident: whoever else reads it learns nothing."""
+    words = engine.words(contact)
+    command = f"alertengine verify {contact.id} {code}"
     return Message(
         kind=MessageKind.LINK,
         incident_id="",
@@ -73,13 +75,14 @@ def _message(engine: Engine, contact: Contact, code: str) -> Message:
         service="AlertEngine",
         severity="info",
         stage="",
-        title=f"AlertEngine: your code is {code}.",
-        body=("Give it to whoever set this up, or: alertengine verify " + f"{contact.id} {code}",),
-        footer=f"For {contact.name}, valid for {LIFE_S // 60} minutes. Not expected? Ignore it.",
+        title=words("verify.title", code=code),
+        body=(words("verify.how", command=command),),
+        footer=words("verify.footer", name=contact.name, n=LIFE_S // 60),
         url=None,
         at=engine.now(),
         is_test=False,
         facts={},
+        words=words,
     )
 
 

@@ -120,8 +120,8 @@ def add_service(tx: Transaction, new: Service) -> None:
 
 def add_contact(tx: Transaction, new: Contact) -> None:
     tx.execute(
-        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, place)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
+        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, language, place)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
         new.id,
         new.tenant_id,
         new.name,
@@ -129,6 +129,7 @@ def add_contact(tx: Transaction, new: Contact) -> None:
         new.address,
         str(new.role),
         rfc3339(new.verified_at) if new.verified_at else None,
+        new.language,
         new.tenant_id,
     )
 
@@ -149,7 +150,7 @@ def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> boo
 
 _TENANT = "id, name, plan, status, created_at, notification_channel"
 _SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions"
-_CONTACT = "id, tenant, name, channel, address, role, verified_at"
+_CONTACT = "id, tenant, name, channel, address, role, verified_at, language"
 
 
 def _tenant(row: Row) -> Tenant:
@@ -179,6 +180,7 @@ def _contact(row: Row) -> Contact:
         address=row[4],
         role=Role(row[5]),
         verified_at=_time(row[6]),
+        language=row[7],
     )
 
 

@@ -1,5 +1,8 @@
 -- From schema 1 to 2.
 
+-- The language a contact is told in; NULL is the daemon's own.
+ALTER TABLE contact ADD COLUMN language TEXT;
+
 -- Links by which somebody may look at a tenant's incidents, and the sessions of those who signed in.
 -- `subject` is a contact, "operator", or an address that a provider of identities vouched for; `tenants` is JSON.
 CREATE TABLE pass (

@@ -11,6 +11,7 @@ from alertengine.core.account import span, tell
 from alertengine.core.diagnosis.model import CAUSES, UNCLEAR
 from alertengine.core.events import Event, EventType, Stage
 from alertengine.core.incident import Incident, fold
+from alertengine.core.language import ENGLISH
 from alertengine.pipeline.engine import Engine
 from alertengine.store.incidents import IncidentRow
 from alertengine.web.page import SYMBOLS
@@ -121,7 +122,7 @@ def _health(engine: Engine, incident: Incident, now: datetime) -> dict[str, Any]
         return None
     score = watch.last.score
     figure = "no answer" if score is None else f"{score:.0f} of 100"
-    return {"figure": figure, "chart": chart(watch.recent, incident.opened_at, now)}
+    return {"figure": figure, "chart": chart(watch.recent, incident.opened_at, now, ENGLISH)}
 
 
 def _why(incident: Incident) -> dict[str, Any] | None:

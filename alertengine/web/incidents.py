@@ -42,7 +42,7 @@ def router(engine: Engine) -> APIRouter:
         try:
             reader = await _reader(engine, token)
         except TokenInvalid:
-            return recover_page.invalid(request)
+            return recover_page.invalid(request, engine.language)
         chosen = {"service": service, "state": state}
         return page(request, "incidents.html", await _list(engine, reader, token, before, chosen))
 
@@ -53,7 +53,7 @@ def router(engine: Engine) -> APIRouter:
             reader = await _reader(engine, token)
             return page(request, "incident.html", await _one(engine, reader, token, incident_id))
         except TokenInvalid:
-            return recover_page.invalid(request)
+            return recover_page.invalid(request, engine.language)
 
     return routes
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gzip
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alertengine.core.language import ENGLISH, Words
 from alertengine.web.recover_guard import page_policy
-from alertengine.web.recover_text import visible
+from alertengine.web.recover_text import say, visible
 
 _pages = Environment(
     loader=PackageLoader("alertengine.web", "pages"),
@@ -28,7 +30,9 @@ SYMBOLS = {"bad": "!", "warn": "?", "busy": "…", "good": "✓", "calm": "–"}
 
 def page(request: Request, template: str, parts: Mapping[str, Any], *, status: int = 200) -> Response:
     nonce = secrets.token_urlsafe(12)
-    html = _pages.get_template(template).render({**parts, "nonce": nonce})
+    words: Words = parts.get("words", ENGLISH)
+    told = {"t": partial(say, words), "lang": words.code}
+    html = _pages.get_template(template).render({**parts, **told, "nonce": nonce})
     headers = {"content-security-policy": page_policy(nonce)}
     if status == 401:
         headers["www-authenticate"] = "Bearer"

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from alertengine.core.incident import Incident
+from alertengine.core.language import retold
 from alertengine.core.model import rfc3339
 from alertengine.core.view import View
 from alertengine.errors import Refused, StoreUnavailable, TokenExpired, TokenInvalid, TokenUsed
@@ -20,7 +21,6 @@ from alertengine.pipeline.engine import Engine
 from alertengine.web import recover_page as pages
 from alertengine.web.recover_guard import LinkRoute
 from alertengine.web.recover_request import Asked, check_page, read, require_token
-from alertengine.web.recover_text import line
 from alertengine.web.recover_view import Previews, draw, load, to_json
 from alertengine.web.recover_words import Facts
 
@@ -63,7 +63,7 @@ class Desk:
                 body = {"reissued": True, "incident_id": incident.id, "tenant_id": incident.tenant_id}
                 return JSONResponse(body, status_code=202)
             contact = (await approve.open_link(self.engine, asked.token)).contact
-            return pages.sent(request, asked.token, line(contact.name), line(contact.channel))
+            return pages.sent(request, asked.token, self.engine.words(contact), contact.name, contact.channel)
 
         return await self._decide(request, "reissue", decide)
 
@@ -110,9 +110,9 @@ class Desk:
         try:
             return await work
         except TokenInvalid:
-            return pages.invalid(request)
+            return pages.invalid(request, self.engine.language)
         except StoreUnavailable:
-            return pages.unrecordable(request, asked.token)
+            return pages.unrecordable(request, asked.token, self.engine.language)
         except Refused as refusal:
             return await self._refused(request, asked, refusal)
 
@@ -121,11 +121,11 @@ class Desk:
         try:
             facts = await self._facts(asked)
         except TokenInvalid:
-            return pages.invalid(request)
+            return pages.invalid(request, self.engine.language)
         except StoreUnavailable:
-            return pages.unrecordable(request, asked.token)
+            return pages.unrecordable(request, asked.token, self.engine.language)
         # A second tap on the same button is no mistake to be told of: the page shows what the first one did.
-        notice = None if isinstance(refusal, TokenUsed) else str(refusal)
+        notice = None if isinstance(refusal, TokenUsed) else retold(refusal, facts.words)
         return self._page(request, asked, facts, refusal.status, notice)
 
     def _page(

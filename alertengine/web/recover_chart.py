@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from alertengine.core.language import Words
 from alertengine.core.snapshot import Snapshot
 
 MINUTES = 15
@@ -28,12 +29,12 @@ class Chart:
     began: int | None
     words: str
     axis: str
-    """How far back it goes."""
+    """How far back it goes, in words."""
     width: int = WIDTH
     height: int = HEIGHT
 
 
-def chart(recent: Sequence[Snapshot], began_at: datetime, now: datetime) -> Chart | None:
+def chart(recent: Sequence[Snapshot], began_at: datetime, now: datetime, words: Words) -> Chart | None:
     """None where there is too little to draw."""
     seen = [s for s in recent if s.at >= now - timedelta(minutes=MINUTES)]
     if sum(s.score is not None for s in seen) < 2:
@@ -56,8 +57,8 @@ def chart(recent: Sequence[Snapshot], began_at: datetime, now: datetime) -> Char
         band=_band(seen, began_at),
         dot=(x(last.at), _y(last.score)) if last.score is not None else None,
         began=x(began_at) if began_at >= start else None,
-        words=_words(seen, _length(length_s)),
-        axis=_length(length_s),
+        words=_words(seen, _length(length_s, words), words),
+        axis=words("time.ago", span=_length(length_s, words)),
     )
 
 
@@ -74,15 +75,13 @@ def _band(seen: Sequence[Snapshot], began_at: datetime) -> tuple[int, int] | Non
     return max(top - 1, 0), max(bottom - top + 2, 3)
 
 
-def _length(seconds: float) -> str:
-    return f"{round(seconds / 60)} min" if seconds >= 120 else f"{round(seconds)} s"
+def _length(seconds: float, words: Words) -> str:
+    return words("time.min", n=round(seconds / 60)) if seconds >= 120 else words("time.s", n=round(seconds))
 
 
-def _words(seen: Sequence[Snapshot], length: str) -> str:
+def _words(seen: Sequence[Snapshot], length: str, words: Words) -> str:
     scores = [s.score for s in seen if s.score is not None]
     lost = len(seen) - len(scores)
-    text = (
-        f"Health score over the last {length}: began at {scores[0]:.0f}, "
-        f"lowest {min(scores):.0f}, now {scores[-1]:.0f} of 100."
-    )
-    return f"{text} {lost} polls had no answer." if lost else text
+    first, lowest, last = (f"{score:.0f}" for score in (scores[0], min(scores), scores[-1]))
+    text = words("page.health.chart", span=length, first=first, lowest=lowest, last=last)
+    return f"{text} {words.count('page.health.lost', lost)}" if lost else text

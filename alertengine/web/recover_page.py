@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alertengine.core.language import LANGUAGES, Words
+from alertengine.core.language import words as words_of
 from alertengine.core.view import FOLLOWING, View
+from alertengine.web import recover_words as lead
 from alertengine.web.page import SYMBOLS, page
-from alertengine.web.recover_words import INVALID_WORDS, UNRECORDABLE_HEADLINE, UNRECORDABLE_LINES
+from alertengine.web.recover_text import say
 
 
 def respond(
@@ -33,32 +35,39 @@ def respond(
     return page(request, "recover.html", shown, status=status)
 
 
-def invalid(request: Request) -> Response:
+def invalid(request: Request, default: str) -> Response:
     """One fixed page for every link that is not ours, whatever is wrong with it."""
-    headline, lines = INVALID_WORDS
-    return respond(request, "", bare(View.INVALID, "warn", headline, lines), status=401)
+    words = of_browser(request, default)
+    return respond(request, "", bare(View.INVALID, "warn", words, lead.invalid(words)), status=401)
 
 
-def unrecordable(request: Request, token: str) -> Response:
-    parts = bare(View.UNRECORDABLE, "warn", UNRECORDABLE_HEADLINE, UNRECORDABLE_LINES)
+def unrecordable(request: Request, token: str, default: str) -> Response:
+    words = of_browser(request, default)
+    parts = bare(View.UNRECORDABLE, "warn", words, lead.unrecordable(words))
     return respond(request, token, parts, status=503)
 
 
-def sent(request: Request, token: str, contact: str, channel: str) -> Response:
-    lines = [
-        Markup("It goes to {} by {}, where the first one went.").format(contact, channel),
-        Markup("Nothing was run. You can close this page."),
-    ]
-    return respond(
-        request, token, bare("sent", "good", Markup("A fresh link is on its way"), lines), status=202
-    )
+def sent(request: Request, token: str, words: Words, contact: str, channel: str) -> Response:
+    lines = [say(words, "page.sent.where", name=contact, channel=channel), say(words, "page.sent.close")]
+    parts = bare("sent", "good", words, (say(words, "page.sent"), lines))
+    return respond(request, token, parts, status=202)
 
 
-def bare(view: str, tone: str, headline: Markup, lines: list[Markup]) -> dict[str, Any]:
+def of_browser(request: Request, default: str) -> Words:
+    """Where the link does not say for whom it is: the first language of the browser's that there is."""
+    wanted = (part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(","))
+    codes = (language.partition("-")[0].lower() for language in wanted)
+    return words_of(next((code for code in codes if code in LANGUAGES), default))
+
+
+def bare(view: str, tone: str, words: Words, said: lead.Lead) -> dict[str, Any]:
     """A page that says one thing and shows nothing of any incident."""
+    headline, lines = said
     parts = ("incident", "health", "why", "would", "ran", "approvals", "trail", "anchor", "contact")
     return {
         **dict.fromkeys(parts),
+        "words": words,
+        "title": "",
         "view": view,
         "tone": tone,
         "headline": headline,

@@ -8,16 +8,31 @@ from typing import Any
 
 from markupsafe import Markup
 
-from alertengine.core.account import span
 from alertengine.core.diagnosis.redaction import plain, shorten
+from alertengine.core.language import Words
 
 LINE_LIMIT = 400
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
-def say(sentence: str, *values: Any) -> Markup:
-    """`sentence`, which is ours, with values that are not."""
-    return Markup(sentence).format(*(v if isinstance(v, Markup) else line(v) for v in values))  # noqa: S704
+def say(words: Words, key: str, /, **values: Any) -> Markup:
+    """A sentence of the catalogue, which is ours, with values that are not."""
+    return _filled(words.texts[key], values)
+
+
+def count(words: Words, key: str, n: int, /, **values: Any) -> Markup:
+    """The same for a sentence that counts."""
+    return say(words, f"{key}.{words.plural(n)}", n=n, **values)
+
+
+def _filled(sentence: str, values: dict[str, Any]) -> Markup:
+    shown = {name: v if isinstance(v, Markup) else line(v) for name, v in values.items()}
+    return Markup(sentence).format(**shown)  # noqa: S704
+
+
+def shown(value: Any) -> Markup:
+    """A value that is not ours, alone."""
+    return Markup("{}").format(line(value))
 
 
 def line(value: Any, limit: int = LINE_LIMIT) -> str:
@@ -48,20 +63,11 @@ def clock_time(at: datetime, now: datetime, *, seconds: bool = True) -> Markup:
     """A moment in UTC, with its date where it is not today's; the page's script may show it in local time."""
     form = "%H:%M:%S" if seconds else "%H:%M"
     if at.date() != now.date():
-        form = f"%d %b {form}"
+        form = f"%Y-%m-%d {form}"
     stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return Markup('<time datetime="{}">{} UTC</time>').format(stamp, at.strftime(form))
 
 
-def share(rate: float) -> str:
-    percent = 100 * rate
-    return f"{percent:.0f}\u00a0%" if percent >= 10 or percent == 0 else f"{percent:.1f}\u00a0%"
-
-
-def milliseconds(value: float) -> str:
-    return f"{value / 1000:.1f}\u00a0s" if value >= 1000 else f"{value:.0f}\u00a0ms"
-
-
-def ago(at: datetime, now: datetime) -> str:
+def ago(at: datetime, now: datetime, words: Words) -> str:
     seconds = round((now - at).total_seconds())
-    return "just now" if seconds < 2 else f"{span(seconds)} ago"
+    return words("time.now") if seconds < 2 else words("time.ago", span=words.span(seconds))

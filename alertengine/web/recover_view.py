@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from alertengine.core import experience
-from alertengine.core.account import span, tell
+from alertengine.core.account import tell
 from alertengine.core.approval import standing
-from alertengine.core.diagnosis.model import CAUSES, UNCLEAR
+from alertengine.core.contents import named_cause
+from alertengine.core.diagnosis.model import UNCLEAR
 from alertengine.core.events import EventType
 from alertengine.core.incident import Execution, Incident
+from alertengine.core.language import Words
 from alertengine.core.model import ActionSpec, rfc3339
 from alertengine.core.snapshot import Snapshot
 from alertengine.core.view import DECIDING, PREVIEWING, Sight, View, choose
@@ -22,8 +25,8 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.preview import Preview, preview
 from alertengine.store import checkpoints, incidents, runs
 from alertengine.web.recover_chart import chart
-from alertengine.web.recover_text import ago, block, clock_time, exact, milliseconds, say, share
-from alertengine.web.recover_words import Facts, since, who, words
+from alertengine.web.recover_text import ago, block, clock_time, exact
+from alertengine.web.recover_words import Facts, lead, since, who
 
 PREVIEW_KEPT_S = 10.0
 TRAIL_LIMIT = 60
@@ -83,6 +86,7 @@ async def load(engine: Engine, opened: Opened, previews: Previews) -> Facts:
         policy=engine.policy,
         anchor=checkpoints.short(head) if head else None,
         now=engine.now(),
+        words=engine.words(opened.contact),
     )
 
 
@@ -117,14 +121,16 @@ def to_json(facts: Facts) -> dict[str, Any]:
 
 def draw(facts: Facts) -> dict[str, Any]:
     """The parts of the page; a part that is None is not shown."""
-    headline, lines = words(facts)
+    headline, lines = lead(facts)
     whole = facts.view not in (View.EXPIRED_OPEN, View.EXPIRED_OVER)
     return {
         "view": str(facts.view),
         "tone": TONES[facts.view],
         "headline": headline,
         "lines": lines,
+        "words": facts.words,
         "incident": facts.incident,
+        "title": facts.title,
         "since": clock_time(since(facts), facts.now, seconds=False),
         "health": _health(facts) if whole else None,
         "why": _why(facts) if whole else None,
@@ -145,12 +151,18 @@ def draw(facts: Facts) -> dict[str, Any]:
 def _health(facts: Facts) -> dict[str, Any]:
     last = facts.watch.last
     if last is None:
-        return {"figure": "not known", "facts": "No report since AlertEngine started.", "chart": None}
+        return {
+            "figure": facts.words("page.health.unknown"),
+            "state": None,
+            "facts": facts.words("page.health.no_report"),
+            "chart": None,
+        }
+    asked = facts.words("page.health.asked", ago=ago(last.at, facts.now, facts.words))
     return {
-        "figure": "no answer" if last.score is None else f"{last.score:.0f}",
-        "state": str(last.health),
-        "facts": f"{_sentence(_figures(last))} Asked {ago(last.at, facts.now)}.",
-        "chart": chart(facts.watch.recent, since(facts), facts.now),
+        "figure": facts.words("page.health.no_answer") if last.score is None else f"{last.score:.0f}",
+        "state": None if last.score is None else facts.words(f"health.{last.health}"),
+        "facts": f"{_sentence(_figures(last, facts.words))} {asked}".strip(),
+        "chart": chart(facts.watch.recent, since(facts), facts.now, facts.words),
     }
 
 
@@ -159,15 +171,19 @@ def _sentence(parts: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}." if parts else ""
 
 
-def _figures(last: Snapshot) -> list[str]:
+def _figures(last: Snapshot, words: Words) -> list[str]:
     if last.error is not None:
         return [last.headline]
-    requests = "requests" if last.sample_size is None else f"{last.sample_size} requests"
     figures = []
     if last.error_rate is not None:
-        figures.append(f"in the last minute {share(last.error_rate)} of {requests} failed")
+        share = words.percent(last.error_rate)
+        figures.append(
+            words("page.health.failed_share", share=share)
+            if last.sample_size is None
+            else words.count("page.health.failed", last.sample_size, share=share)
+        )
     if last.p95_ms is not None:
-        figures.append(f"the slowest 5\u00a0% took over {milliseconds(last.p95_ms)}")
+        figures.append(words("page.health.slowest", time=words.milliseconds(last.p95_ms)))
     return figures
 
 
@@ -175,21 +191,23 @@ def _why(facts: Facts) -> dict[str, Any] | None:
     diagnosis = facts.incident.diagnosis
     if diagnosis is None or facts.incident.is_test:
         return None
-    clear = diagnosis["cause"] != UNCLEAR
-    source = diagnosis["source"]
+    words, source = facts.words, diagnosis["source"]
     return {
-        "cause": CAUSES.get(diagnosis["cause"], diagnosis["cause"]),
-        "clear": clear,
-        "sure": f"{round(100 * diagnosis['confidence'])} % sure",
-        "source": "by rules" if source == "rules" else f"by {source}, a model: check it",
+        "cause": named_cause(diagnosis["cause"], words),
+        "clear": diagnosis["cause"] != UNCLEAR,
+        "sure": words("page.why.sure", sure=_sure(diagnosis, words)),
+        "source": words("page.why.rules") if source == "rules" else words("page.why.model", source=source),
         "summary": diagnosis["summary"],
         "check_first": diagnosis.get("check_first"),
         "evidence": [item["text"] for item in diagnosis.get("evidence", ())],
         "alternatives": [
-            f"{CAUSES.get(a['cause'], a['cause'])} ({round(100 * a['confidence'])} %)"
-            for a in diagnosis.get("alternatives", ())
+            f"{named_cause(a['cause'], words)} ({_sure(a, words)})" for a in diagnosis.get("alternatives", ())
         ],
     }
+
+
+def _sure(judged: Mapping[str, Any], words: Words) -> str:
+    return words("number.percent", n=round(100 * judged["confidence"]))
 
 
 def _would(facts: Facts) -> dict[str, Any]:
@@ -202,7 +220,9 @@ def _would(facts: Facts) -> dict[str, Any]:
         "description": spec.description,
         "runs": exact(shown.would_run),
         "on": facts.incident.service,
-        "limit": f"Stopped after {span(limit)} at the latest." if isinstance(limit, int | float) else None,
+        "limit": facts.words("page.limit", span=facts.words.span(limit))
+        if isinstance(limit, int | float)
+        else None,
         "risk": str(spec.risk),
         "says": block(shown.text, PREVIEW_LINES) if shown.text else None,
         "before": None if facts.incident.is_test else _before(facts, spec),
@@ -211,7 +231,8 @@ def _would(facts: Facts) -> dict[str, Any]:
 
 def _before(facts: Facts, spec: ActionSpec) -> str:
     cause = (facts.incident.diagnosis or {}).get("cause", UNCLEAR)
-    return experience.tell(experience.experience(facts.runs, spec.name, cause), spec.name)
+    known = experience.experience(facts.runs, spec.name, cause)
+    return experience.tell(known, spec.name, facts.words)
 
 
 def _ran(facts: Facts) -> dict[str, Any]:
@@ -223,7 +244,7 @@ def _ran(facts: Facts) -> dict[str, Any]:
         "name": run.action,
         "ended": run.ended_at is not None,
         "steps": _steps(facts, run),
-        "heading": "Its output" if run.status == "succeeded" else "The last lines of its output",
+        "heading": facts.words("page.output" if run.status == "succeeded" else "page.output.last"),
         "output": block(str(output), OUTPUT_LINES, tail=True) if output else None,
     }
 
@@ -231,40 +252,43 @@ def _ran(facts: Facts) -> dict[str, Any]:
 def _steps(facts: Facts, run: Execution) -> list[dict[str, Any]]:
     """Authorized, ran, healthy: each done, going on, to come, or gone wrong."""
     began = next((e.at for e in reversed(facts.events) if e.type is EventType.RECOVERY_STARTED), None)
-    name = who(facts, run.authorized_by)
-    at = clock_time(run.authorized_at, facts.now)
-    authorized = {"state": "done", "text": say("{} authorized it at {}", name, at)}
+    by = facts.say(
+        "page.step.authorized", who=who(facts, run.authorized_by), at=facts.time(run.authorized_at)
+    )
+    authorized = {"state": "done", "text": by}
     return [authorized, _step_run(run, began, facts), _step_health(run, facts)]
 
 
 def _step_run(run: Execution, began: datetime | None, facts: Facts) -> dict[str, Any]:
     if run.status in ("authorized", "started"):
-        started = run.status == "started" and began is not None
-        text = (
-            say("{} runs since {}", run.action, clock_time(began, facts.now)) if started and began else None
-        )
-        return {"state": "now" if started else "todo", "text": text or say("{} starts", run.action)}
+        if run.status == "started" and began is not None:
+            runs = facts.say("page.step.runs_since", action=run.action, at=facts.time(began))
+            return {"state": "now", "text": runs}
+        return {"state": "todo", "text": facts.say("page.step.starts", action=run.action)}
     # Where it went wrong, the detail is the page's first sentence already.
     detail = str((run.detail or {}).get("detail", "")) if run.status == "succeeded" else ""
-    state, verb = _ENDED[run.status]
-    return {
-        "state": state,
-        "text": say("{} {}: {}", run.action, verb, detail) if detail else say("{} {}", run.action, verb),
-    }
+    if detail:
+        return {"state": "done", "text": facts.say("page.step.ran_so", action=run.action, detail=detail)}
+    state, key = _ENDED[run.status]
+    return {"state": state, "text": facts.say(key, action=run.action)}
 
 
 def _step_health(run: Execution, facts: Facts) -> dict[str, Any]:
-    service = facts.incident.service
+    state, key = _health_step(run, facts)
+    at = facts.time(facts.incident.closed_at or facts.now)
+    return {"state": state, "text": facts.say(key, service=facts.incident.service, at=at)}
+
+
+def _health_step(run: Execution, facts: Facts) -> tuple[str, str]:
     if facts.view is View.RECOVERED:
-        at = clock_time(facts.incident.closed_at or facts.now, facts.now)
-        return {"state": "done", "text": say("{} is healthy, verified at {}", service, at)}
+        return "done", "page.step.verified"
     if facts.view is View.VERIFYING:
-        return {"state": "now", "text": say("watching {}", service)}
+        return "now", "page.step.watching"
     if run.status in ("authorized", "started"):
-        return {"state": "todo", "text": say("then {} is watched", service)}
+        return "todo", "page.step.then"
     if facts.view in (View.HEALED, View.CLOSED) or facts.incident.healthy:
-        return {"state": "done", "text": say("{} is healthy", service)}
-    return {"state": "bad", "text": say("{} is not healthy", service)}
+        return "done", "page.step.healthy"
+    return "bad", "page.step.not_healthy"
 
 
 def _approvals(facts: Facts) -> dict[str, Any]:
@@ -278,14 +302,14 @@ def _approvals(facts: Facts) -> dict[str, Any]:
 
 def _trail(facts: Facts) -> dict[str, Any]:
     shown = facts.events[-TRAIL_LIMIT:]
-    rows = [{"at": clock_time(e.at, facts.now), "text": tell(e)} for e in shown]
+    rows = [{"at": clock_time(e.at, facts.now), "text": tell(e, facts.words)} for e in shown]
     return {"rows": rows, "cut": len(facts.events) - len(shown)}
 
 
 _ENDED = {
-    "succeeded": ("done", "ran"),
-    "failed": ("bad", "failed"),
-    "unknown": ("bad", "may or may not have run"),
+    "succeeded": ("done", "page.step.ran"),
+    "failed": ("bad", "page.step.failed"),
+    "unknown": ("bad", "page.step.unknown"),
 }
 
 TONES = {

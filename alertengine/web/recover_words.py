@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from markupsafe import Markup
 
-from alertengine.core.account import span
 from alertengine.core.approval import standing
 from alertengine.core.detection import Watch
 from alertengine.core.events import Event, EventType
 from alertengine.core.incident import Execution, Incident
+from alertengine.core.language import Words
 from alertengine.core.model import Actor, parse_time
 from alertengine.core.policy import Policy
+from alertengine.core.trouble import symptom, title
 from alertengine.core.view import View
 from alertengine.pipeline.approve import Opened
 from alertengine.pipeline.preview import Preview
-from alertengine.web.recover_text import clock_time, say
+from alertengine.web import recover_text as text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +38,16 @@ class Facts:
     policy: Policy
     anchor: str | None
     now: datetime
+    words: Words
+    """The language of the link's holder."""
 
     @property
     def incident(self) -> Incident:
         return self.opened.incident
+
+    @property
+    def title(self) -> str:
+        return title(self.incident, self.words)
 
     @property
     def action(self) -> str:
@@ -47,14 +55,23 @@ class Facts:
         incident = self.incident
         if incident.execution is not None and self.shown is None:
             return incident.execution.action
-        return incident.action.name if incident.action else "the recovery"
+        return incident.action.name if incident.action else self.words("page.the_recovery")
+
+    def say(self, key: str, /, **values: Any) -> Markup:
+        return text.say(self.words, key, **values)
+
+    def time(self, at: datetime, *, seconds: bool = True) -> Markup:
+        return text.clock_time(at, self.now, seconds=seconds)
+
+    def span(self, start: datetime, end: datetime) -> str:
+        return self.words.span(round((end - start).total_seconds()))
 
 
-Words = tuple[Markup, list[Markup]]
+Lead = tuple[Markup, list[Markup]]
 
 
-def words(facts: Facts) -> Words:
-    return _WORDS[facts.view](facts)
+def lead(facts: Facts) -> Lead:
+    return _LEADS[facts.view](facts)
 
 
 def since(facts: Facts) -> datetime:
@@ -66,7 +83,7 @@ def since(facts: Facts) -> datetime:
 
 
 def who(facts: Facts, actor: Actor) -> str:
-    return "You" if actor.id == facts.opened.contact.id else actor.name
+    return facts.words("page.you") if actor.id == facts.opened.contact.id else actor.name
 
 
 def _run(facts: Facts) -> Execution:
@@ -76,25 +93,29 @@ def _run(facts: Facts) -> Execution:
     return execution
 
 
-def _trouble(facts: Facts) -> Words:
-    incident, began = facts.incident, since(facts)
-    failing = say("{}.", _symptom(incident).rstrip("."))
-    lasting = say("Since {}, for {}.", clock_time(began, facts.now, seconds=False), _age(began, facts.now))
-    return say("{}", incident.title), [failing, lasting, *_before(facts)]
+def _trouble(facts: Facts) -> Lead:
+    began = since(facts)
+    failing = facts.say("page.sentence", what=_symptom(facts).rstrip("."))
+    lasting = facts.say(
+        "page.lasting", at=facts.time(began, seconds=False), span=_age(began, facts.now, facts.words)
+    )
+    return text.shown(facts.title), [failing, lasting, *_before(facts)]
 
 
-def _symptom(incident: Incident) -> str:
+def _symptom(facts: Facts) -> str:
     """The worst alert's own sentence; the score that the reason adds is shown further down."""
-    detected = incident.detected
-    if detected.get("kind") == "degradation" and detected.get("snapshot"):
+    detected = facts.incident.detected
+    told = symptom(facts.incident, facts.words)
+    plainly = told == str(detected.get("reason", "")).rstrip(".")
+    if plainly and detected.get("kind") == "degradation" and detected.get("snapshot"):
         return str(detected["snapshot"]["headline"])
-    return str(detected.get("reason", ""))
+    return told
 
 
-def _age(began: datetime, now: datetime) -> str:
+def _age(began: datetime, now: datetime, words: Words) -> str:
     """In whole minutes once it has lasted some."""
     seconds = round((now - began).total_seconds())
-    return span(seconds if seconds < 120 else seconds - seconds % 60)
+    return words.span(seconds if seconds < 120 else seconds - seconds % 60)
 
 
 def _before(facts: Facts) -> list[Markup]:
@@ -102,216 +123,185 @@ def _before(facts: Facts) -> list[Markup]:
     execution = facts.incident.execution
     if execution is None:
         return []
-    at = clock_time(execution.authorized_at, facts.now)
-    result = "failed" if execution.status == "failed" else "did not help"
-    return [
-        say(
-            "{} was authorized by {} at {} and {}.",
-            execution.action,
-            execution.authorized_by.name,
-            at,
-            result,
-        )
-    ]
+    key = "page.before.failed" if execution.status == "failed" else "page.before.no_help"
+    at = facts.time(execution.authorized_at)
+    return [facts.say(key, action=execution.action, who=execution.authorized_by.name, at=at)]
 
 
-def _more_needed(facts: Facts) -> Words:
+def _more_needed(facts: Facts) -> Lead:
     headline, lines = _trouble(facts)
-    given = " and ".join(a.name for a in facts.incident.approvals)
-    verb = "has" if len(facts.incident.approvals) == 1 else "have"
-    return headline, [*lines, say("{} {} approved. {}", given, verb, _missing(facts))]
+    names = [actor.name for actor in facts.incident.approvals]
+    given = facts.say(f"page.has_approved.{facts.words.plural(len(names))}", who=facts.words.also(names))
+    return headline, [*lines, given, _missing(facts)]
 
 
-def _missing(facts: Facts) -> str:
+def _missing(facts: Facts) -> Markup:
     missing = facts.incident.approvals_needed - len(facts.incident.approvals)
-    return f"{missing} more {'approval is' if missing == 1 else 'approvals are'} needed before it runs."
+    return text.count(facts.words, "page.missing", missing)
 
 
-def _test(facts: Facts) -> Words:
-    return say("{}: this is a test", facts.incident.service), [
-        say("Somebody asked for a test of the whole way. Nothing real runs."),
-        say("Go on as you would at night: read what would run, then decide."),
-    ]
+def _test(facts: Facts) -> Lead:
+    lines = [facts.say("page.test.nothing"), facts.say("page.test.go_on")]
+    return facts.say("page.test", service=facts.incident.service), lines
 
 
-def _approved(facts: Facts) -> Words:
-    return say("You approved {}", facts.action), [
-        say("{}", _missing(facts)),
-        say("Nothing has run. This page shows it when it does."),
-    ]
+def _approved(facts: Facts) -> Lead:
+    lines = [_missing(facts), facts.say("page.approved.rest")]
+    return facts.say("page.approved", action=facts.action), lines
 
 
-def _authorized(facts: Facts) -> Words:
+def _authorized(facts: Facts) -> Lead:
     run = _run(facts)
-    at = clock_time(run.authorized_at, facts.now)
-    return say("{} authorized {}", who(facts, run.authorized_by), run.action), [
-        say("At {}. It starts now.", at)
-    ]
+    headline = facts.say("page.authorized", who=who(facts, run.authorized_by), action=run.action)
+    return headline, [facts.say("page.authorized.rest", at=facts.time(run.authorized_at))]
 
 
-def _running(facts: Facts) -> Words:
+def _running(facts: Facts) -> Lead:
     run = _run(facts)
-    at = clock_time(run.authorized_at, facts.now)
-    return say("{} is running", run.action), [
-        say("{} authorized it at {}. It runs once.", who(facts, run.authorized_by), at)
-    ]
+    by = facts.say("page.running.rest", who=who(facts, run.authorized_by), at=facts.time(run.authorized_at))
+    return facts.say("page.running", action=run.action), [by]
 
 
-def _verifying(facts: Facts) -> Words:
+def _verifying(facts: Facts) -> Lead:
     run = _run(facts)
     until = (run.ended_at or facts.now) + timedelta(seconds=facts.policy.verify_window_s)
-    return say("{} ran. Is {} healthy again?", run.action, facts.incident.service), [
-        say("It reports success. Two healthy reports in a row end the incident."),
-        say("They are awaited until {}.", clock_time(until, facts.now)),
+    headline = facts.say("page.verifying", action=run.action, service=facts.incident.service)
+    return headline, [
+        facts.say("page.verifying.success"),
+        facts.say("page.verifying.until", at=facts.time(until)),
     ]
 
 
-def _recovered(facts: Facts) -> Words:
+def _recovered(facts: Facts) -> Lead:
     incident, run = facts.incident, _run(facts)
     if incident.is_test:
-        return say("The test is complete"), [say("The whole way works. Nothing real was run.")]
+        return facts.say("page.tested"), [facts.say("page.tested.rest")]
     closed = incident.closed_at or facts.now
-    after = span((closed - (run.ended_at or closed)).total_seconds())
-    return say("{} is healthy again", incident.service), [
-        say("{} helped: verified by two healthy reports in a row, {} after it ended.", run.action, after),
-        say(
-            "{} authorized it. {} from first notice to the end.", who(facts, run.authorized_by), _total(facts)
-        ),
+    after = facts.words.span((closed - (run.ended_at or closed)).total_seconds())
+    return facts.say("page.recovered", service=incident.service), [
+        facts.say("page.recovered.helped", action=run.action, span=after),
+        facts.say("page.recovered.total", who=who(facts, run.authorized_by), span=_total(facts)),
     ]
 
 
 def _total(facts: Facts) -> str:
-    end = facts.incident.closed_at or facts.now
-    return span(round((end - facts.incident.opened_at).total_seconds()))
+    return facts.span(facts.incident.opened_at, facts.incident.closed_at or facts.now)
 
 
-def _not_recovered(facts: Facts) -> Words:
-    run = _run(facts)
-    window = span(round(facts.policy.verify_window_s))
-    return say("{} ran, but {} still fails", run.action, facts.incident.service), [
-        say("It reported success, yet {} later {} was not healthy.", window, facts.incident.service),
-        _next_link(),
+def _not_recovered(facts: Facts) -> Lead:
+    service = facts.incident.service
+    window = facts.words.span(round(facts.policy.verify_window_s))
+    return facts.say("page.not_recovered", action=_run(facts).action, service=service), [
+        facts.say("page.not_recovered.rest", span=window, service=service),
+        facts.say("page.next_link"),
     ]
 
 
-def _failed(facts: Facts) -> Words:
-    return say("{} failed", _run(facts).action), [
-        _detail(facts, "It gave no reason."),
-        say("{} still needs help. {}", facts.incident.service, _next_link()),
+def _failed(facts: Facts) -> Lead:
+    return facts.say("page.failed", action=_run(facts).action), [
+        _detail(facts, "page.failed.bare"),
+        Markup(" ").join(
+            (facts.say("page.failed.help", service=facts.incident.service), facts.say("page.next_link"))
+        ),
     ]
 
 
 def _detail(facts: Facts, otherwise: str) -> Markup:
     """What is known of the run's end, as a sentence."""
-    detail = str((_run(facts).detail or {}).get("detail") or otherwise).rstrip(".")
-    return say("{}.", detail[:1].upper() + detail[1:])
+    detail = str((_run(facts).detail or {}).get("detail") or facts.words(otherwise)).rstrip(".")
+    return facts.say("page.sentence", what=detail[:1].upper() + detail[1:])
 
 
-def _next_link() -> Markup:
-    return say("It is not run again by itself. A new message with a new link asks what to do next.")
-
-
-def _unknown(facts: Facts) -> Words:
-    run, incident = _run(facts), facts.incident
+def _unknown(facts: Facts) -> Lead:
+    incident = facts.incident
+    ran, did_not = (
+        _command(incident, facts.words(f"page.unknown.{found}"), whole=found == "ran")
+        for found in ("ran", "did_not")
+    )
     lines = [
-        _detail(facts, "AlertEngine lost sight of it."),
-        say(
-            "It is never run a second time by itself. Check {}, then close the incident with what you found:",
-            incident.service,
-        ),
-        say(
-            '<code>alertengine close {} --note "it ran"</code> or <code>"it did not run"</code>', incident.id
-        ),
+        _detail(facts, "page.unknown.bare"),
+        facts.say("page.unknown.check", service=incident.service),
+        facts.say("page.unknown.tell", ran=ran, did_not=did_not),
     ]
     if incident.healthy:
-        lines.insert(1, say("{} is healthy again.", incident.service))
-    return say("It is not known whether {} ran", run.action), lines
+        lines.insert(1, facts.say("page.healthy_again", service=incident.service))
+    return facts.say("page.unknown", action=_run(facts).action), lines
 
 
-def _rejected(facts: Facts) -> Words:
+def _command(incident: Incident, note: str, *, whole: bool) -> Markup:
+    """What the operator types to close it; with `whole` false, only what is different in it."""
+    typed = f'alertengine close {incident.id} --note "{note}"' if whole else f'"{note}"'
+    return Markup("<code>{}</code>").format(typed)
+
+
+def _rejected(facts: Facts) -> Lead:
     rejected = facts.incident.rejected_by
-    name = who(facts, rejected) if rejected else "Somebody"
-    return say("{} decided not to run it", name), [
-        say(
-            "Nothing was run. {} is still watched, and you are told when it recovers.", facts.incident.service
-        )
+    name = who(facts, rejected) if rejected else facts.words("somebody")
+    rest = facts.say("page.rejected.rest", service=facts.incident.service)
+    return facts.say("page.rejected", who=name), [rest]
+
+
+def _expired_open(facts: Facts) -> Lead:
+    life = facts.words.span(round(facts.policy.approval_timeout_s))
+    return facts.say("page.link_over"), [
+        facts.say("page.link_over.life", span=life),
+        facts.say("page.link_over.waits", title=facts.title),
     ]
 
 
-def _expired_open(facts: Facts) -> Words:
-    life = span(round(facts.policy.approval_timeout_s))
-    return say("This link’s time is over"), [
-        say("A link lives {}, so that an old message cannot act. Nothing was run by it.", life),
-        say("{}. It still waits for a decision.", facts.incident.title),
-    ]
+def _expired_over(facts: Facts) -> Lead:
+    stands = standing(facts.incident, facts.words)
+    return facts.say("page.link_over"), [facts.say("page.link_over.nothing", standing=stands)]
 
 
-def _expired_over(facts: Facts) -> Words:
-    return say("This link’s time is over"), [
-        say("And there is nothing left to decide. {}", standing(facts.incident))
-    ]
-
-
-def _healed(facts: Facts) -> Words:
+def _healed(facts: Facts) -> Lead:
     incident = facts.incident
-    at = clock_time(incident.closed_at or facts.now, facts.now)
-    ran = incident.execution is not None
-    nothing = "Nothing more was run." if ran else "Nothing was run."
-    return say("{} healed by itself", incident.service), [
-        say("Healthy again at {}, after {}. {}", at, _total(facts), nothing),
-        say("This link is closed."),
-    ]
+    at = facts.time(incident.closed_at or facts.now)
+    nothing = facts.say("page.nothing_run" if incident.execution is None else "page.nothing_more")
+    healthy = facts.say("page.healed.rest", at=at, span=_total(facts))
+    lines = [Markup(" ").join((healthy, nothing)), facts.say("page.link_closed")]
+    return facts.say("page.healed", service=incident.service), lines
 
 
-def _closed(facts: Facts) -> Words:
+def _closed(facts: Facts) -> Lead:
     resolved = [e for e in facts.events if e.type is EventType.INCIDENT_RESOLVED][-1]
-    at = clock_time(resolved.at, facts.now)
     note = resolved.data.get("note")
-    said = [say("Their note: “{}”", note)] if note else []
-    return say("{} closed this incident", who(facts, resolved.actor)), [
-        say("At {}. This link is closed.", at),
-        *said,
+    said = [facts.say("page.closed.note", note=note)] if note else []
+    at = facts.say("page.closed.rest", at=facts.time(resolved.at))
+    return facts.say("page.closed", who=who(facts, resolved.actor)), [at, *said]
+
+
+def _earlier(facts: Facts) -> Lead:
+    use = facts.say("page.earlier.use", service=facts.incident.service)
+    return facts.say("page.earlier"), [facts.say("page.earlier.nothing"), use]
+
+
+def _changed(facts: Facts) -> Lead:
+    return facts.say("page.changed", action=facts.action), [
+        facts.say("page.changed.nothing"),
+        facts.say("page.changed.below"),
+        Markup("<code>alertengine close {}</code>").format(facts.incident.id),
+        facts.say("page.changed.then", service=facts.incident.service),
     ]
 
 
-def _earlier(facts: Facts) -> Words:
-    return say("There is a newer message"), [
-        say("This link belongs to an earlier proposal, and nothing runs by it."),
-        say("Use the link in the newest message about {}.", facts.incident.service),
-    ]
+def _unrecordable(facts: Facts) -> Lead:
+    headline, lines = unrecordable(facts.words)
+    return headline, [*lines, facts.say("page.unrecordable.by_hand", service=facts.incident.service)]
 
 
-def _changed(facts: Facts) -> Words:
-    return say("{} changed since your link was made", facts.action), [
-        say("What your message proposed is not what would run now, so your link runs nothing."),
-        say("Below is what it would be now. To have that proposed, the operator closes this incident:"),
-        say("<code>alertengine close {}</code>", facts.incident.id),
-        say("If {} still fails, a new message with a new link follows.", facts.incident.service),
-    ]
+def unrecordable(words: Words) -> Lead:
+    """What can be said where not even the incident could be read."""
+    lines = [text.say(words, f"page.unrecordable.{line}") for line in ("why", "again")]
+    return text.say(words, "page.unrecordable"), lines
 
 
-def _unrecordable(facts: Facts) -> Words:
-    return UNRECORDABLE_HEADLINE, [
-        *UNRECORDABLE_LINES,
-        say("If {} cannot wait, recover it by hand.", facts.incident.service),
-    ]
+def invalid(words: Words) -> Lead:
+    lines = [text.say(words, key) for key in ("page.invalid.copy", "page.nothing_run")]
+    return text.say(words, "page.invalid"), lines
 
 
-UNRECORDABLE_HEADLINE = Markup("Nothing can be recorded now, so nothing runs")
-UNRECORDABLE_LINES = [
-    Markup("AlertEngine cannot write its log at the moment, and without a record it runs nothing."),
-    Markup("It goes on trying; look again in a moment."),
-]
-
-INVALID_WORDS: Words = (
-    Markup("This link is not valid"),
-    [
-        Markup("Perhaps it was cut off when it was copied. Open the link in the newest message instead."),
-        Markup("Nothing was run."),
-    ],
-)
-
-_WORDS: Mapping[View, Callable[[Facts], Words]] = {
+_LEADS: Mapping[View, Callable[[Facts], Lead]] = {
     View.AWAITING: _trouble,
     View.MORE_NEEDED: _more_needed,
     View.TEST: _test,

@@ -33,6 +33,8 @@ class ContactBody(_Strict):
     channel: Short
     address: Annotated[str, Field(max_length=2000)] = ""
     role: Role = Role.APPROVER
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    """The code of the language they are told in; else the daemon's."""
 
 
 class AppAction(_Strict):
@@ -83,7 +85,8 @@ class OnboardBody(ServiceBody):
     def people(self) -> list[NewContact]:
         """Those that are listed, then one for each address that has a field of its own."""
         found = [
-            NewContact(name=c.name, channel=c.channel, address=c.address, role=c.role) for c in self.contacts
+            NewContact(name=c.name, channel=c.channel, address=c.address, role=c.role, language=c.language)
+            for c in self.contacts
         ]
         found += [NewContact(name=n, channel="whatsapp", address=n) for n in self.whatsapp_numbers]
         if self.telegram_chat_id is not None:
@@ -224,5 +227,6 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "channel": contact.channel,
         "address": "(kept sealed)" if contact.address.startswith(SEALED) else contact.address,
         "role": str(contact.role),
+        "language": contact.language,
         "verified": contact.verified_at is not None,
     }

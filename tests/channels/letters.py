@@ -6,7 +6,8 @@ import pytest
 
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import fold
-from alertengine.core.message import Letter, Message, MessageKind, compose
+from alertengine.core.letter import Letter, compose
+from alertengine.core.message import Message, MessageKind
 from alertengine.errors import DeliveryError
 from alertengine.testing import RESTART_POOL, START, TARIRO, detected, diagnosed, make_events, make_incident
 from channels.benches import Open

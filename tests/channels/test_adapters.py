@@ -119,7 +119,7 @@ async def test_a_call_says_the_alert_twice_and_hangs_up() -> None:
 
     root = ElementTree.fromstring(call["Twiml"])
     assert [element.tag for element in root] == ["Say", "Pause", "Hangup"]
-    assert root[0].attrib == {"loop": "2"}
+    assert root[0].attrib == {"loop": "2", "language": "en-US"}
     assert events == ["initiated", "ringing", "answered", "completed"]
 
 

@@ -10,7 +10,8 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from alertengine.channels.webhook import Config, WebhookChannel
 from alertengine.clock import SystemClock
-from alertengine.core.message import Letter, Message, MessageKind, compose
+from alertengine.core.letter import Letter, compose
+from alertengine.core.message import Message, MessageKind
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, HttpError
 from alertengine.http import Response

@@ -8,6 +8,7 @@ import pytest
 
 from alertengine.core.events import Event, EventType, NewEvent
 from alertengine.core.experience import experience, past_runs, tell
+from alertengine.core.language import ENGLISH
 from alertengine.testing import RESTART_POOL, START, TARIRO, diagnosed, make_events
 
 AUTHORIZED = NewEvent(
@@ -42,7 +43,7 @@ def test_a_run_counts_by_how_it_ended(kind: EventType, result: str) -> None:
     known = experience(events, "restart-pool", "pool_exhaustion")
 
     assert [past.result for past in past_runs(events, "restart-pool")] == [result]
-    assert f"Last on 02 Jan 2026: {result}." in tell(known, "restart-pool")
+    assert f"Last on 2026-01-02: {result}." in tell(known, "restart-pool", ENGLISH)
 
 
 def test_what_healed_without_a_run_is_no_run() -> None:
@@ -62,7 +63,7 @@ def test_an_action_is_known_by_how_often_it_helped_and_how_fast() -> None:
     events = [*run(38), *run(41, day=1), *run(39, day=2), *run(300, day=3), *run(120, USELESS, day=4)]
     known = experience(events, "restart-pool", "pool_exhaustion")
 
-    assert str(known) == "Helped 4 of 5 times, median 40 s."
+    assert str(known) == "Helped 4 of 5 times. Median 40 s."
     assert known is not None
     assert known.to_json() == {
         "action": "restart-pool",
@@ -72,7 +73,7 @@ def test_an_action_is_known_by_how_often_it_helped_and_how_fast() -> None:
         "last_at": "2026-01-06T03:04:06.000000Z",
         "last_result": "did not help",
         "same_cause": True,
-        "text": "Helped 4 of 5 times, median 40 s.",
+        "text": "Helped 4 of 5 times. Median 40 s.",
     }
 
 
@@ -83,9 +84,9 @@ def test_an_action_that_never_helped_says_so() -> None:
 def test_runs_for_the_same_cause_count_before_those_for_others() -> None:
     events = [*run(40), *run(9, FAILED, cause="disk_full", day=1)]
 
-    assert str(experience(events, "restart-pool", "pool_exhaustion")) == "Helped 1 of 1 time, median 40 s."
+    assert str(experience(events, "restart-pool", "pool_exhaustion")) == "Helped 1 of 1 time. Median 40 s."
     assert str(experience(events, "restart-pool", "db_slow")) == (
-        "Helped 1 of 2 times with other causes, median 40 s."
+        "Helped 1 of 2 times with other causes. Median 40 s."
     )
 
 
@@ -97,4 +98,4 @@ def test_causes_that_are_not_clear_are_alike_in_nothing() -> None:
 
 def test_what_never_ran_has_no_figures() -> None:
     assert experience([], "restart-pool", "pool_exhaustion") is None
-    assert "No earlier run of restart-pool" in tell(None, "restart-pool")
+    assert "No earlier run of restart-pool" in tell(None, "restart-pool", ENGLISH)

@@ -8,7 +8,9 @@ import pytest
 
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import fold
-from alertengine.core.message import Letter, Message, MessageKind, compose, may_ask
+from alertengine.core.language import LANGUAGES, words
+from alertengine.core.letter import Letter, compose
+from alertengine.core.message import Message, MessageKind, may_ask
 from alertengine.testing import RESTART_POOL, START, TARIRO, detected, diagnosed, make_events, make_incident
 
 URL = "http://127.0.0.1:9000/action/recover?token=t"
@@ -106,3 +108,28 @@ def test_a_late_message_tells_its_delay_and_how_it_is_now() -> None:
 
     assert "(delayed 12 min)" in message.title
     assert "it is over" in message.text
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("kind", MessageKind)
+def test_every_kind_is_told_in_every_language(kind: MessageKind, code: str) -> None:
+    message = compose(kind, make_incident(*ENDED), letter(words=words(code)))
+
+    assert "{" not in message.text
+    assert message.words.code == code
+    assert (
+        code == "en"
+        or message.body == ()
+        or message.body != compose(kind, make_incident(*ENDED), letter()).body
+    )
+
+
+def test_figures_are_told_in_the_language_and_names_are_not() -> None:
+    figures = {"symptom": "error_anomaly", "route": "POST /pay", "value": 0.61, "usual": 0.002}
+    incident = fold(make_events(detected(figures=figures), diagnosed()))
+    message = compose(MessageKind.ALERT, incident, letter(words=words("pt")))
+
+    assert message.title == "🔴 payments: POST /pay está a falhar"
+    assert message.body[0] == "61 % dos pedidos falham, normalmente 0,2 %, desde as 03:03 UTC."
+    assert message.body[2] == "Medido: waiting for a db connection: 1.3 s at P95 (usual 0 ms)."
+    assert "“recycle the connection pool”" in message.body[3]

@@ -24,7 +24,7 @@ async def test_the_next_alert_says_how_often_the_proposal_helped(world: World) -
     known = (await world.incident(second)).diagnosis["experience"]  # type: ignore[index]
     assert (known["action"], known["tried"], known["helped"]) == ("restart-pool", 1, 1)
     assert (
-        'Proposed: restart-pool, "recycle the connection pool". Helped 1 of 1 time' in world.channel.last.text
+        "Proposed: restart-pool, “recycle the connection pool”. Helped 1 of 1 time" in world.channel.last.text
     )
 
 

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   function two(n) { return String(n).padStart(2, "0"); }
+  function said(name, value) { return document.getElementById("page").dataset[name].replace("#", value); }
   function zone() {
     var minutes = -new Date().getTimezoneOffset(), size = Math.abs(minutes);
     if (!minutes) return;
@@ -14,7 +15,7 @@
       });
     });
     var note = document.getElementById("zone");
-    if (note) note.textContent = "Times are yours: UTC" + (minutes < 0 ? "−" : "+") + two(Math.floor(size / 60)) + ":" + two(size % 60) + ".";
+    if (note) note.textContent = said("local", "UTC" + (minutes < 0 ? "−" : "+") + two(Math.floor(size / 60)) + ":" + two(size % 60));
   }
   function count() {
     var left = document.getElementById("left");
@@ -24,7 +25,7 @@
       var s = Math.round((end - Date.now()) / 1000);
       if (!left.isConnected) return;
       if (s <= 0) { location.reload(); return; }
-      left.textContent = " (" + Math.floor(s / 60) + ":" + two(s % 60) + " left)";
+      left.textContent = said("left", Math.floor(s / 60) + ":" + two(s % 60));
       setTimeout(tick, 1000);
     }
     tick();
@@ -49,7 +50,7 @@
         follow(2000);
       }).catch(function () {
         var note = document.getElementById("looking");
-        if (note) note.textContent = "No connection just now; still trying.";
+        if (note) note.textContent = said("lost", "");
         follow(Math.min(2 * wait, 30000));
       });
     }, wait);
