@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from math import log
 from typing import Any
 
-from .buckets import FLOOR_S, PER_E, SCALE, TOP
-from .cells import Cell, Flight, land
+from .buckets import FLOOR_S, PER_E, SCALE, index
+from .cells import Cell, Flight
 from .endpoint import Endpoint
 from .monitor import Monitor
 from .ticker import Ticker
+from .window import key
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -18,6 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+CEILING_S = 900.0  # under the last bucket
 CLOSED = 499  # the client went away, or the server cancelled the request
 
 
@@ -32,6 +34,8 @@ class MetricsMiddleware:
         self.path = endpoint.path
         self.now = monitor.now
         self.live = monitor.live
+        self.late = monitor.late
+        self.touched = monitor.cells.touched.append
         self.cell = monitor.routes.cell
         self.client = monitor.traffic.clients.append
 
@@ -50,22 +54,22 @@ class MetricsMiddleware:
             kind = message["type"]
             if kind == "http.response.start":
                 status = message["status"]
-            elif cell is None and kind == "http.response.body" and not message.get("more_body", False):
-                cell = self.finish(flight, scope, status)
+            elif cell is None and kind == "http.response.body" and not message.get("more_body"):
+                cell = self.finish(flight, status)
             return send(message)
 
         began = self.now()
         if began >= self.monitor.due:
             self.ticker.catch_up(began)
-        flight = Flight(began, scope)
+        flight = began, scope
         self.live[id(flight)] = flight
         try:
             await self.app(scope, receive, tap)
         except BaseException as error:
-            self.failed(flight, scope, status, error, cell)
+            self.failed(flight, status, error, cell)
             raise
         if cell is None:
-            self.finish(flight, scope, status)
+            self.finish(flight, status)
 
     async def other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Websockets pass unmeasured; the lifespan starts and stops the clockwork."""
@@ -78,30 +82,40 @@ class MetricsMiddleware:
         finally:
             self.ticker.stop()
 
-    def finish(self, flight: Flight, scope: Scope, status: int) -> Cell:
-        """Enter a request that has ended."""
-        del self.live[id(flight)]
-        took = self.now() - flight.began
-        cell = self.cell(scope, status)
-        cell.append(min(int(log(took * SCALE) * PER_E), TOP) if took > FLOOR_S else 0)
-        if status != 200:
-            cell.codes[status] = cell.codes.get(status, 0) + 1
-        if flight.counted:
-            land(cell, flight)
-        self.client(scope.get("client"))
+    def finish(self, flight: Flight, status: int) -> Cell:
+        """Enter a request that has ended. Whatever is odd about it must not reach the app."""
+        began, scope = flight
+        took = self.now() - began
+        try:
+            del self.live[id(flight)]
+            cell = self.cell(scope, status)
+            if not cell.log:
+                self.touched(cell)
+            cell.append(int(log(took * SCALE) * PER_E) if FLOOR_S < took < CEILING_S else index(took))
+            if status != 200:
+                cell.append(key(status))
+            if self.late:
+                self.landed(flight, cell)
+            self.client(scope.get("client"))
+        except Exception:
+            return self.monitor.cells.unmatched
         return cell
 
-    def failed(
-        self, flight: Flight, scope: Scope, status: int, error: BaseException, ended: Cell | None
-    ) -> None:
+    def landed(self, flight: Flight, cell: Cell) -> None:
+        """It may have counted as slow while it was in flight."""
+        late = self.late.pop(id(flight), 0)
+        if late:
+            cell.landed(late)
+
+    def failed(self, flight: Flight, status: int, error: BaseException, ended: Cell | None) -> None:
         """Enter a request that an exception ended, even after its response had begun or ended."""
         gone = not isinstance(error, Exception) or type(error).__name__ == "ClientDisconnect"
         if ended is None:
-            ended = self.finish(flight, scope, CLOSED if gone else 500)
+            ended = self.finish(flight, CLOSED if gone else 500)
         elif not gone and status < 500:
-            codes = ended.codes
-            codes[500] = codes.get(500, 0) + 1
-            if status != 200:
-                codes[status] = codes.get(status, 0) - 1
+            self.touched(ended)
+            if status != 200 and key(status) in ended.log:
+                ended.log.remove(key(status))
+            ended.append(key(500))
         if not gone:
             self.monitor.faults.add(self.monitor.now(), error, ended.label)

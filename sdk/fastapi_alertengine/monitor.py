@@ -12,23 +12,24 @@ from . import config as settings
 from . import health, report
 from .absolute import Watch
 from .buckets import index, value
-from .cells import Cell, Cells, Flight, land
+from .cells import Cell, Cells, Flight
 from .dependency import Call, Dependencies
 from .detection import Judge
 from .faults import Faults
 from .flow import Flow
-from .intake import Intake
+from .intake import Intake, Second
 from .marks import Marks
 from .recovery import Recoveries, Recovery
 from .routes import Routes
 from .runtime import Runtime
 from .storage import Memory, Storage
 from .traffic import Traffic
-from .window import WINDOW_S
+from .window import WINDOW_S, key
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 IDLE_S = 900.0  # a longer pause is one of the process, not of its traffic
 IN_FLIGHT_SEEN = 5000
+NOTHING = Second([], {}, 0)
 
 
 class Monitor:
@@ -61,7 +62,8 @@ class Monitor:
         self.watch = Watch(self.config)
         self.marks = Marks()
         self.recoveries = Recoveries()
-        self.live: dict[int, Flight] = {}
+        self.live: dict[int, Flight] = {}  # by the flight's own id
+        self.late: dict[int, int] = {}  # of those, the ones that count already: 1 as slow, 2 as crawling
         self.calls = Dependencies()
         self.faults = Faults()
         self.runtime = Runtime()
@@ -71,7 +73,7 @@ class Monitor:
         """A request for the template `route` arrived."""
         now = self._tick()
         cell = self.cells.get(route, method)
-        flight = Flight(now, cell)
+        flight = now, cell
         if cell.queue is None:
             cell.queue = deque()
         cell.queue.append(flight)
@@ -84,14 +86,20 @@ class Monitor:
         cell = self.cells.get(route, method)
         if cell.queue:
             flight = _its_own(cell.queue, self.now() - duration_s)
-            del self.live[id(flight)]
-            land(cell, flight)
-        self.count(cell, status, duration_s)
-
-    def count(self, cell: Cell, status: int, duration_s: float) -> None:
+            self.land(cell, flight)
+        if not cell.log:
+            self.cells.touched.append(cell)
         cell.append(index(duration_s))
         if status != 200:
-            cell.codes[status] = cell.codes.get(status, 0) + 1
+            cell.append(key(status))
+
+    def land(self, cell: Cell, flight: Flight) -> None:
+        """A request is no longer in flight."""
+        del self.live[id(flight)]
+        if self.late:
+            late = self.late.pop(id(flight), 0)
+            if late:
+                cell.landed(late)
 
     def mark(self, kind: str, **info: Any) -> None:
         """Something happened to the process: `mark("startup", version="1.4.2")`."""
@@ -149,9 +157,12 @@ class Monitor:
         self._stalls(now)
         for batch in self.storage.exchange(now, self.intake.own(len(self.live))):
             self.intake.absorb(batch)
-        tallies = self.intake.tallies()
-        self.judge.step(now, tallies)
-        self.traffic.second(now, tallies)
+        second = self.intake.second()
+        if second is None:
+            second = NOTHING
+        self.judge.step(now, second.tallies, second.calm)
+        matched = sum(one.n for one in second.tallies) + sum(second.calm.values())
+        self.traffic.second(now, matched, second.unmatched)
         self.calls.collect(now)
         self.intake.roll(now, self.judge)
         self.watch.step(now, self.cells, self.intake.total)
@@ -160,29 +171,32 @@ class Monitor:
     def _stalls(self, now: float) -> None:
         """Requests still in flight over their route's limit are slow already."""
         for seen, flight in enumerate(self.live.values()):
-            age = now - flight.began
+            age = now - flight[0]
             if age < 0.05 or seen > IN_FLIGHT_SEEN:  # oldest first: all others are younger
                 return
-            if flight.counted < 2:
+            if self.late.get(id(flight), 0) < 2:
                 self._stall(flight, age)
 
     def _stall(self, flight: Flight, age: float) -> None:
-        cell = flight.of if isinstance(flight.of, Cell) else self.routes.cell(flight.of, 0)
+        of = flight[1]
+        cell = of if isinstance(of, Cell) else self.routes.cell(of, 0)
         if cell.bounds is None:
             return
+        late = self.late.get(id(flight), 0)
         for i, bound in enumerate(cell.bounds):
-            if flight.counted == i and age > value(bound):
-                flight.counted += 1
+            if late == i and age > value(bound):
+                late = self.late[id(flight)] = i + 1
                 slow, crawl = cell.late
                 cell.late = (slow + 1, crawl) if i == 0 else (slow, crawl + 1)
+                self.cells.touched.append(cell)
 
 
 def _its_own(queue: deque[Flight], began: float) -> Flight:
     """Take out the flight that began when the request did, to 50 ms; else the oldest."""
     for i, flight in enumerate(queue):
-        if abs(flight.began - began) < 0.05:
+        if abs(flight[0] - began) < 0.05:
             del queue[i]
             return flight
-        if flight.began > began:
+        if flight[0] > began:
             break
     return queue.popleft()

@@ -7,18 +7,19 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from .buckets import COUNT
+from .window import CODES
 
 Pair = tuple[int, int]
+LARGEST = 2_000_000  # keys of one route in one second
 
 
 class Row(NamedTuple):
-    """One second of one route. `late` and `ended` count requests that became slow, or began to
-    crawl, while in flight, and those of them that have ended."""
+    """One second of one route, counted by key as in a window. `late` and `ended` count requests that
+    became slow, or began to crawl, while in flight, and those of them that have ended."""
 
     method: str
     route: str
     counts: Counter[int]
-    codes: Counter[int]
     late: Pair = (0, 0)
     ended: Pair = (0, 0)
 
@@ -26,7 +27,6 @@ class Row(NamedTuple):
         """Both together; the order of merging makes no difference."""
         return self._replace(
             counts=self.counts + other.counts,
-            codes=self.codes + other.codes,
             late=(self.late[0] + other.late[0], self.late[1] + other.late[1]),
             ended=(self.ended[0] + other.ended[0], self.ended[1] + other.ended[1]),
         )
@@ -40,10 +40,7 @@ class Batch(NamedTuple):
 
 
 def encode(batch: Batch) -> bytes:
-    rows = [
-        [row.method, row.route, _flat(row.counts), _flat(row.codes), [*row.late, *row.ended]]
-        for row in batch.rows
-    ]
+    rows = [[row.method, row.route, _flat(row.counts), [*row.late, *row.ended]] for row in batch.rows]
     return json.dumps([batch.in_flight, rows], separators=(",", ":")).encode()
 
 
@@ -56,12 +53,14 @@ def decode(raw: bytes) -> Batch:
         raise ValueError("not a batch") from error
 
 
-def _row(method: str, route: str, counts: list[int], codes: list[int], marks: list[int]) -> Row:
+def _row(method: str, route: str, counts: list[int], marks: list[int]) -> Row:
     slow, crawl, slow_ended, crawl_ended = (int(mark) for mark in marks)
     told = _pairs(counts)
-    if any(not 0 <= bucket < COUNT for bucket in told):
-        raise ValueError("no such bucket")
-    return Row(str(method), str(route), told, _pairs(codes), (slow, crawl), (slow_ended, crawl_ended))
+    if not all(0 <= key < COUNT or CODES < key < CODES + 1000 for key in told):
+        raise ValueError("no such key")
+    if any(count < 0 for count in told.values()) or sum(told.values()) > LARGEST:
+        raise ValueError("no such count")
+    return Row(str(method), str(route), told, (slow, crawl), (slow_ended, crawl_ended))
 
 
 def _flat(counts: Counter[int]) -> list[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log
 from typing import NamedTuple
 
 from . import buckets
@@ -16,12 +18,17 @@ REFUSED_PRIOR = 0.03, 50.0
 LEAST_REFUSED = 0.03
 SLOW_PRIOR = 0.02, 100.0
 CRAWL_PRIOR = 0.004, 250.0
+GRID = 0.04  # of the logarithm of a usual share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Share:
-    """A kind of test: alternatives are the larger of a floor and a multiple of the usual share."""
+    """A kind of test: alternatives are the larger of a floor and a multiple of the usual share.
 
+    `place` is where a `Tally` has its hits and a cell its terms.
+    """
+
+    place: int
     name: str
     alert: str
     floors: tuple[float, ...]
@@ -33,25 +40,34 @@ class Share:
         ]
 
     def terms(self, p0: float) -> Terms:
-        p0 = min(p0, 0.5)
-        return Terms(p0, weights(p0, self.levels(p0)))
+        """Rounded to 4 %, so that routes share what is alike."""
+        return _terms(self, round(log(min(p0, 0.5)) / GRID))
 
 
-class Terms(NamedTuple):
+@lru_cache(maxsize=1024)
+def _terms(share: Share, place: int) -> Terms:
+    p0 = exp(place * GRID)
+    return Terms(p0, weights(p0, share.levels(p0)))
+
+
+class Terms:
     """A usual share and what single observations weigh against it."""
 
-    p0: float
-    weights: Weights
+    __slots__ = ("p0", "weights")
+
+    def __init__(self, p0: float, weights: Weights) -> None:
+        self.p0 = p0
+        self.weights = weights
 
     def gains(self, hits: float, n: float) -> list[float]:
         misses = n - hits
         return [hits * hit + misses * miss for hit, miss in self.weights]
 
 
-ERRORS = Share("errors", "error_anomaly", (0.012, 0.1, 0.5), (4.0, 8.0, 16.0))
-SLOW = Share("slow", "latency_spike", (0.06, 0.3), (4.0, 10.0))
-CRAWL = Share("crawl", "latency_spike", (0.016, 0.1, 0.5), (6.0, 12.0, 24.0))
-REFUSED = Share("refused", "client_error_anomaly", (0.5, 0.8), (3.0, 6.0))
+ERRORS = Share(0, "errors", "error_anomaly", (0.012, 0.1, 0.5), (4.0, 8.0, 16.0))
+SLOW = Share(1, "slow", "latency_spike", (0.06, 0.3), (4.0, 10.0))
+CRAWL = Share(2, "crawl", "latency_spike", (0.016, 0.1, 0.5), (6.0, 12.0, 24.0))
+REFUSED = Share(3, "refused", "client_error_anomaly", (0.5, 0.8), (3.0, 6.0))
 LATENCY = (SLOW, CRAWL)
 SHARES = (ERRORS, SLOW, CRAWL, REFUSED)
 
@@ -67,10 +83,10 @@ def limits(usual: Usual) -> Limits | None:
     """None while too little is known of the route."""
     if usual.weight < KNOWN:
         return None
-    hours, day = usual.hours, usual.day
-    q95 = max(hours.quantile(0.95, 1.0), 0.8 * day.quantile(0.95, 1.0), 0.9 * usual.peak)
+    of_hours, far = usual.hours.quantiles((0.95, 1.0), (0.995, 0.0))
+    q95 = max(of_hours, 0.8 * usual.day.quantile(0.95, 1.0), 0.9 * usual.peak)
     slow = max(1.5 * q95, q95 + 0.030)
-    crawl = max(4.0 * q95, 1.3 * hours.quantile(0.995), q95 + 0.150)
+    crawl = max(4.0 * q95, 1.3 * far, q95 + 0.150)
     return Limits(_edge(slow), _edge(max(crawl, 1.5 * slow)))
 
 
@@ -79,16 +95,16 @@ def _edge(seconds: float) -> int:
     return min(buckets.index(seconds) // STEP * STEP + STEP - 1, buckets.TOP)
 
 
-def terms(usual: Usual, bounds: Limits | None, service: Memory) -> dict[Share, Terms]:
+def terms(usual: Usual, bounds: Limits | None, service: Memory) -> tuple[Terms | None, ...]:
     """What each share of a route is weighed against; `service` holds all routes together."""
     mean = _mixed(service.errors, service.weight, *ERROR_PRIOR)
     errors = max(_mixed(one.errors, one.weight, mean, ROUTE_PRIOR) for one in (usual.hours, usual.day))
     refused = max(LEAST_REFUSED, _mixed(usual.day.refused, usual.day.weight, *REFUSED_PRIOR))
-    told = {ERRORS: ERRORS.terms(errors), REFUSED: REFUSED.terms(refused)}
+    slow = crawl = None
     if bounds is not None:
-        told[SLOW] = SLOW.terms(_over(usual, bounds.slow, *SLOW_PRIOR))
-        told[CRAWL] = CRAWL.terms(_over(usual, bounds.crawl, *CRAWL_PRIOR))
-    return told
+        slow = SLOW.terms(_over(usual, bounds.slow, *SLOW_PRIOR))
+        crawl = CRAWL.terms(_over(usual, bounds.crawl, *CRAWL_PRIOR))
+    return ERRORS.terms(errors), slow, crawl, REFUSED.terms(refused)
 
 
 def _over(usual: Usual, limit: int, mean: float, prior: float) -> float:

@@ -7,18 +7,22 @@ from typing import Any, NamedTuple
 
 from . import buckets
 from .cells import Cell, Cells
-from .detection import Tally
 from .window import SLICE_S
 
 KEPT_S = 180
-CLIENTS = 1000  # remembered within one second
+CLIENTS = 1000  # requests whose client is looked at within one second
+TOP = 3  # clients remembered of each second
 
 
 class Second(NamedTuple):
+    """`top` holds the busiest clients, `calls` how many requests there were of how many `clients`."""
+
     at: float
     matched: float
     unmatched: float
-    clients: Counter[str]
+    top: tuple[tuple[str, int], ...]
+    calls: int
+    clients: int
 
 
 class Traffic:
@@ -29,14 +33,12 @@ class Traffic:
         self._seconds: deque[Second] = deque(maxlen=KEPT_S)
         self.clients: deque[tuple[str, int] | None] = deque(maxlen=CLIENTS)
 
-    def second(self, now: float, tallies: list[Tally]) -> None:
-        matched = sum(one.n for one in tallies if one.cell.matched)
-        unmatched = sum(one.n for one in tallies if not one.cell.matched)
-        clients = Counter([client[0] for client in self.clients if client])
+    def second(self, now: float, matched: float, unmatched: float) -> None:
+        seen = [str(client[0]) for client in self.clients if client]
         self.clients.clear()
-        if len(clients) > 50:
-            clients = Counter(dict(clients.most_common(50)))
-        self._seconds.append(Second(now, matched, unmatched, clients))
+        each = Counter(seen)
+        top = tuple(each.most_common(TOP))
+        self._seconds.append(Second(now, matched, unmatched, top, len(seen), len(each)))
 
     def told(self, recent: float, now: float, usual: tuple[float, float]) -> dict[str, Any]:
         """Figures of (recent, now] beside those of the span `usual`."""
@@ -48,16 +50,17 @@ class Traffic:
             return None
         matched = sum(one.matched for one in seconds) / len(seconds)
         unmatched = sum(one.unmatched for one in seconds) / len(seconds)
-        clients: Counter[str] = Counter()
+        calls: Counter[str] = Counter()
         for one in seconds:
-            clients.update(one.clients)
-        top = clients.most_common(1)[0][1] if clients else 0
+            for client, n in one.top:
+                calls[client] += n
+        top = max(calls.values(), default=0)
         return {
             "rps": round(matched + unmatched, 2),
             "rps_matched": round(matched, 2),
             "rps_unmatched": round(unmatched, 2),
-            "clients": len(clients),
-            "top_client_share": round(top / max(1, sum(clients.values())), 3),
+            "clients": max(len(calls), *(one.clients for one in seconds)),
+            "top_client_share": round(top / max(1, sum(one.calls for one in seconds)), 3),
         }
 
     def routes(self, now: float) -> list[dict[str, Any]]:

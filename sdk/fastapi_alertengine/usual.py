@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import accumulate
 from math import sqrt
 
@@ -17,7 +17,7 @@ from . import buckets
 HALF_LIVES_S = (90 * 60.0, 24 * 3600.0)
 STEP = 4  # fine buckets in a coarse one: 8 % wide, enough to tell slow from usual
 COUNT = buckets.COUNT // STEP + 1
-FORGET_EVERY_S = 60.0
+FORGET_EVERY_S = 240.0
 PEAK_HALF_LIFE_S = 3 * 24 * 3600.0
 PEAK_WEIGHT = 300.0
 
@@ -48,14 +48,20 @@ class Memory:
 
     def quantile(self, q: float, sure: float = 0.0) -> float:
         """Seconds, the upper edge of a bucket; `sure` standard errors on the safe side. 0 if unknown."""
-        n = self.weight
-        if n <= 0:
-            return 0.0
-        above = (1 - q) * n
-        above = max(0.0, above - sure * sqrt(above * q))
+        return self.quantiles((q, sure))[0]
+
+    def quantiles(self, *wanted: tuple[float, float]) -> list[float]:
+        """The same for several pairs of `q` and `sure` at once."""
+        if self.weight <= 0:
+            return [0.0 for _ in wanted]
         seen = list(accumulate(self.counts))
-        place = min(bisect_left(seen, (1 - 1e-9) * (seen[-1] - above)), COUNT - 1)
-        return buckets.value(min(place * STEP + STEP - 1, buckets.TOP))
+        told = []
+        for q, sure in wanted:
+            above = (1 - q) * self.weight
+            above = max(0.0, above - sure * sqrt(above * q))
+            place = min(bisect_left(seen, (1 - 1e-9) * (seen[-1] - above)), COUNT - 1)
+            told.append(buckets.value(min(place * STEP + STEP - 1, buckets.TOP)))
+        return told
 
     def over(self, limit: int) -> float:
         """The weight of requests in buckets over `limit`, the last fine bucket of a coarse one."""
@@ -72,11 +78,9 @@ class Usual:
         self._since: float | None = None
         self.peak = 0.0  # the highest 95th percentile of about the last day, seconds
 
-    def learn(self, now: float, counts: list[tuple[int, int]], codes: Mapping[int, int]) -> None:
-        """Take in counts by fine bucket and status codes; `now` in seconds."""
+    def learn(self, now: float, counts: list[tuple[int, int]], errors: int, refused: int) -> None:
+        """Take in counts by fine bucket; `now` in seconds."""
         self._forget(now)
-        errors = sum(count for code, count in codes.items() if code >= 500)
-        refused = sum(count for code, count in codes.items() if 400 <= code < 500)
         self.hours.learn(counts, errors, refused)
         self.day.learn(counts, errors, refused)
 

@@ -1,117 +1,161 @@
-"""What the last minute held: bucket counts and status codes in slices that expire."""
+"""What the last minute held: bucket counts and status codes in slices that expire.
+
+Both are counted by key: the bucket of a duration, or `CODES` plus a status code other than 200.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from . import buckets
 
 WINDOW_S = 60
 SLICE_S = 5
 SLICES = WINDOW_S // SLICE_S
-_SHIFT = 22  # a packed entry is bucket << 22 | count
+CODES = 1024  # keys from here on are status codes
+FAILED = CODES + 500
+REFUSED = CODES + 400
+FOLD = 1024  # keys of the open slice that are kept as they came
+_SHIFT = 21  # a packed word is key << 21 | count
+_MOST = (1 << _SHIFT) - 1
 
 
-class Slice:
-    """Counts of one closed slice, packed: one 32-bit word a bucket."""
+def key(status: int) -> int:
+    """The key of a status code; what is none counts as 599."""
+    return CODES + status if 100 <= status <= 999 else CODES + 599
 
-    __slots__ = ("codes", "learnt", "number", "packed")
 
-    def __init__(self, number: int, counts: Mapping[int, int], codes: dict[int, int]) -> None:
-        self.number = number
-        self.learnt = False
-        top = (1 << _SHIFT) - 1
-        self.packed = array("I", [bucket << _SHIFT | min(count, top) for bucket, count in counts.items()])
-        self.codes = codes
+class Slice(NamedTuple):
+    """What five seconds held, by bucket and by status code."""
 
-    def counts(self) -> list[tuple[int, int]]:
-        mask = (1 << _SHIFT) - 1
-        return [(word >> _SHIFT, word & mask) for word in self.packed]
+    number: int
+    counts: list[tuple[int, int]]
+    codes: dict[int, int]
 
 
 class Window:
-    """A rolling minute. `n` requests, `codes` other than 200, `total` dense bucket counts."""
+    """A rolling minute: `n` requests, `failed` and `refused` of them, `total` dense bucket counts.
 
-    __slots__ = ("_closed", "_codes", "_counts", "codes", "failed", "n", "refused", "total")
+    Closed slices lie packed one behind the other, a word of 32 bits a key.
+    """
+
+    __slots__ = (
+        "_folded", "_learnt", "_numbers", "_open", "_packed", "_sizes", "failed", "n", "refused", "total",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.total = array("H", bytes(2 * buckets.COUNT))
-        self.codes: dict[int, int] = {}
         self.n = self.failed = self.refused = 0
-        self._closed: list[Slice] = []
-        self._counts: Counter[int] = Counter()
-        self._codes: dict[int, int] = {}
+        self._open = array("H")
+        self._folded: Counter[int] | None = None
+        self._packed = array("I")
+        self._numbers: list[int] = []
+        self._sizes: list[int] = []
+        self._learnt = 0  # a bit for each closed slice that was learnt from
 
-    def add(self, counts: Mapping[int, int], codes: Mapping[int, int]) -> None:
-        """Take counts by bucket and by status code into the open slice."""
-        mine = self._counts
-        for bucket, count in counts.items():
-            mine[bucket] += count
-            self.n += count
-        self._sum(counts)
-        self._tell(codes, 1)
-        for known in (self._codes, self.codes):
-            for code, count in codes.items():
-                known[code] = known.get(code, 0) + count
-
-    def _sum(self, counts: Mapping[int, int]) -> None:
-        """Two bytes a bucket suffice for all but the busiest routes."""
+    def add(self, keys: array[int], n: int, failed: int, refused: int) -> None:
+        """Take keys into the open slice; `n` of them are requests."""
+        self.n += n
+        self.failed += failed
+        self.refused += refused
         if self.n > 0xFFFF and self.total.typecode == "H":
-            self.total = array("I", self.total)
+            self.total = array("I", self.total)  # two bytes a bucket suffice for all but the busiest
         total = self.total
-        for bucket, count in counts.items():
-            total[bucket] += count
+        for key in keys if n == len(keys) else [key for key in keys if key < CODES]:
+            total[key] += 1
+        self._open.extend(keys)
+        if len(self._open) > FOLD:
+            self._fold()
 
-    def _tell(self, codes: Mapping[int, int], sign: int) -> None:
-        for code, count in codes.items():
-            if code >= 500:
-                self.failed += sign * count
-            elif code >= 400:
-                self.refused += sign * count
+    def _fold(self) -> Counter[int]:
+        counts = Counter() if self._folded is None else self._folded
+        counts.update(self._open)
+        del self._open[:]
+        self._folded = counts
+        return counts
 
     def roll(self, number: int) -> list[Slice]:
-        """Begin slice `number`; returns the slices that left the window."""
-        if self._counts or self._codes:
-            self._closed.append(Slice(number - 1, self._counts, self._codes))
-            self._counts, self._codes = Counter(), {}
+        """Begin slice `number`; returns the slices that left the window and were not learnt from."""
+        if self._open or self._folded:
+            self._close(number - 1)
         gone = []
-        while self._closed and self._closed[0].number <= number - SLICES:
-            gone.append(self._expire(self._closed.pop(0)))
+        while self._numbers and self._numbers[0] <= number - SLICES:
+            known = self._learnt >> self._numbers[0] % 64 & 1
+            old = self._expire()
+            if not known:
+                gone.append(old)
         return gone
 
-    def _expire(self, old: Slice) -> Slice:
-        for bucket, count in old.counts():
+    def _close(self, number: int) -> None:
+        packed, before = self._packed, len(self._packed)
+        for key, count in self._fold().items():
+            while count > _MOST:
+                packed.append(key << _SHIFT | _MOST)
+                count -= _MOST
+            packed.append(key << _SHIFT | count)
+        self._folded = None
+        self._numbers.append(number)
+        self._sizes.append(len(packed) - before)
+        self._learnt &= ~(1 << number % 64)
+
+    def _expire(self) -> Slice:
+        number, size = self._numbers.pop(0), self._sizes.pop(0)
+        old = _slice(number, self._packed[:size])
+        del self._packed[:size]
+        for bucket, count in old.counts:
             self.total[bucket] -= count
             self.n -= count
-        self._tell(old.codes, -1)
         for code, count in old.codes.items():
-            left = self.codes[code] - count
-            if left:
-                self.codes[code] = left
-            else:
-                del self.codes[code]
+            if code >= 500:
+                self.failed -= count
+            elif code >= 400:
+                self.refused -= count
         return old
 
-    def statuses(self) -> dict[str, int]:
-        """Counts by status code, 200 included."""
-        told = {str(code): count for code, count in sorted(self.codes.items())}
-        plain = self.n - sum(self.codes.values())
-        return {"200": plain, **told} if plain else told
+    def learn_last(self) -> Slice | None:
+        """The slice closed last, marked as learnt from; None if it was already, or there is none."""
+        if not self._numbers:
+            return None
+        number, size = self._numbers[-1], self._sizes[-1]
+        if self._learnt >> number % 64 & 1:
+            return None
+        self._learnt |= 1 << number % 64
+        return _slice(number, self._packed[-size:])
+
+    @property
+    def last(self) -> int:
+        """The number of the slice closed last, -1 if there is none."""
+        return self._numbers[-1] if self._numbers else -1
 
     def recent(self, since: int) -> tuple[array[int], dict[int, int]]:
         """Dense counts and status codes of the slices from number `since` on, the open one included."""
-        counts, codes = buckets.empty(), dict(self._codes)
-        for bucket, count in self._counts.items():
-            counts[bucket] += count
-        for one in self._closed:
-            if one.number >= since:
-                for bucket, count in one.counts():
-                    counts[bucket] += count
-                for code, count in one.codes.items():
-                    codes[code] = codes.get(code, 0) + count
-        return counts, codes
+        words = array("I")
+        for number, size in zip(reversed(self._numbers), reversed(self._sizes), strict=True):
+            if number >= since:
+                end = len(self._packed) - len(words)
+                words = self._packed[end - size :]
+        seen = Counter(self._open)
+        seen.update(self._folded or {})
+        for key, count in _unpacked(words):
+            seen[key] += count
+        counts = buckets.empty()
+        for key, count in seen.items():
+            if key < CODES:
+                counts[key] = count
+        return counts, {key - CODES: count for key, count in seen.items() if key >= CODES}
 
-    def last_closed(self) -> Slice | None:
-        return self._closed[-1] if self._closed else None
+
+def _unpacked(words: Iterable[int]) -> list[tuple[int, int]]:
+    return [(word >> _SHIFT, word & _MOST) for word in words]
+
+
+def _slice(number: int, words: Iterable[int]) -> Slice:
+    pairs = _unpacked(words)
+    codes: dict[int, int] = {}
+    for key, count in pairs:
+        if key >= CODES:
+            codes[key - CODES] = codes.get(key - CODES, 0) + count
+    return Slice(number, [pair for pair in pairs if pair[0] < CODES], codes)

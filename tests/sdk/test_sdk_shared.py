@@ -22,7 +22,7 @@ def meeting_place(monkeypatch, tmp_path):
 
 
 def batch(n):
-    return Batch(3, [Row("GET", "/x", Counter({5: n}), Counter())])
+    return Batch(3, [Row("GET", "/x", Counter({5: n}))])
 
 
 def in_child(function):
