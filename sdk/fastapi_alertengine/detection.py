@@ -86,6 +86,10 @@ class Judge:
         """The process is new but knows from its predecessor what is usual."""
         self._warm = now + COLD_S
 
+    def warm(self) -> None:
+        """Other workers of the service are running already."""
+        self._warm = self._mark = -1e9
+
     def step(self, now: float, tallies: list[Tally], calm: Mapping[Cell, int]) -> None:
         """Weigh one second of all routes: those with anything in it that may speak for a fault, and
         how many requests there were of the others."""

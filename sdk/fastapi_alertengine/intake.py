@@ -140,7 +140,6 @@ class Intake:
         not one in every second of the pause. So seconds in which requests were late and none ended
         are joined with the next, two at most.
         """
-        self.collect()
         late = sum(sums[2] for sums in self._open.values())
         if late and not self._ended and self._held < PAUSE_S:
             self._held += 1
@@ -151,10 +150,10 @@ class Intake:
         unmatched, self._unmatched = self._unmatched, 0
         return Second([Tally(cell, *_fitting(sums)) for cell, sums in done.items()], calm, unmatched)
 
-    def roll(self, now: float, judge: Judge) -> None:
+    def roll(self, now: float, judge: Judge, in_flight: int) -> None:
         """Once a second: begin a new slice where one is due, and learn from the old ones.
 
-        What came in under an alarm, or shortly before it, is not usual; nor is what a route did
+        `in_flight` bounds how many may be late: those of a worker that died end nowhere. What came in under an alarm, or shortly before it, is not usual; nor is what a route did
         while its own tests were far up.
         """
         number = int(now // SLICE_S)
@@ -168,6 +167,7 @@ class Intake:
         self.total.roll(number)
         early = not judge.doubtful
         for cell in self._cells:
+            cell.stuck = min(cell.stuck, in_flight)
             for old in cell.window.roll(number):
                 if not cell.tried or not judge.doubts(now, cell):
                     self._learn(now, cell, old)

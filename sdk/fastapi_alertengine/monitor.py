@@ -21,6 +21,7 @@ from .intake import Intake, Second
 from .marks import Marks
 from .recovery import Recoveries, Recovery
 from .routes import Routes
+from .rows import Batch
 from .runtime import Runtime
 from .storage import Memory, Storage
 from .traffic import Traffic
@@ -53,6 +54,7 @@ class Monitor:
         self.started = now()
         self.due = self.started + 1.0
         self.anchor = time.time() - self.started
+        self._joined = False
         self.cells = Cells(self.config.max_routes)
         self.routes = Routes(self.cells)
         self.storage = storage or Memory()
@@ -153,9 +155,31 @@ class Monitor:
             self._second(self.due)
             self.due += 1.0
 
+    def join(self, now: float) -> None:
+        """Live through the last minute of the workers that are there already, so that this one agrees
+        with them at once, also about an alarm that is open."""
+        if self._joined:
+            return
+        self._joined = True
+        past = deque(self.storage.past(now))
+        if not past:
+            return
+        self.judge.warm()
+        for ago in range(WINDOW_S, 0, -1):
+            batches = []
+            while past and past[0][0] <= now - ago:
+                batches.append(past.popleft()[1])
+            self._judge(now - ago, batches)
+        for _, batch in past:
+            self.intake.absorb(batch)
+
     def _second(self, now: float) -> None:
+        self.join(now)
         self._stalls(now)
-        for batch in self.storage.exchange(now, self.intake.own(len(self.live))):
+        self._judge(now, self.storage.exchange(now, self.intake.own(len(self.live))))
+
+    def _judge(self, now: float, batches: list[Batch]) -> None:
+        for batch in batches:
             self.intake.absorb(batch)
         second = self.intake.second()
         if second is None:
@@ -164,7 +188,7 @@ class Monitor:
         matched = sum(one.n for one in second.tallies) + sum(second.calm.values())
         self.traffic.second(now, matched, second.unmatched)
         self.calls.collect(now)
-        self.intake.roll(now, self.judge)
+        self.intake.roll(now, self.judge, len(self.live) + self.storage.in_flight)
         self.watch.step(now, self.cells, self.intake.total)
         self.health.step(self.judge, list(self.watch.breaches.values()))
 

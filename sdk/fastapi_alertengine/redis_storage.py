@@ -40,6 +40,10 @@ class RedisStream:
         self.workers = 1
         self.in_flight = 0
 
+    def past(self, now: float) -> list[tuple[float, Batch]]:
+        """Nothing: asking Redis would mean to wait for it."""
+        return []
+
     def exchange(self, now: float, batch: Batch) -> list[Batch]:
         if self._pid != os.getpid():
             self._start(now)

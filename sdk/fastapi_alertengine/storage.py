@@ -13,6 +13,9 @@ class Storage(Protocol):
     workers: int
     in_flight: int  # of the other workers
 
+    def past(self, now: float) -> list[tuple[float, Batch]]:
+        """Asked once, before anything else: what others counted in the last minute, and when."""
+
     def exchange(self, now: float, batch: Batch) -> list[Batch]:
         """Hand in a second; returns what others handed in since the last time."""
 
@@ -27,6 +30,9 @@ class Memory:
 
     workers = 1
     in_flight = 0
+
+    def past(self, now: float) -> list[tuple[float, Batch]]:
+        return []
 
     def exchange(self, now: float, batch: Batch) -> list[Batch]:
         return []

@@ -34,6 +34,7 @@ class Ticker:
             self._loaded = True
             self._monitor.awake()
             self._state.load()
+            self._monitor.join(self._monitor.started)
         self._monitor.runtime.watch()
         self._again(loop)
 

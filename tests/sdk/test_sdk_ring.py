@@ -12,14 +12,26 @@ def path(tmp_path):
     return tmp_path / "1.ring"
 
 
-def test_reader_follows_from_where_it_joined(path):
+def test_a_reader_begins_with_the_last_minute(path):
     writer = ring.Writer(path, 1.0)
-    writer.write(1.0, b"before")
+    writer.write(1.0, b"too old")
+    writer.write(30.0, b"before")
+    writer.beat(62.0)
     reader = ring.Reader(path)
-    writer.write(2.0, b"after")
-    assert reader.read() == ([b"after"], 0)
+    writer.write(62.0, b"after")
+    assert reader.read() == ([(30.0, b"before"), (62.0, b"after")], 0)
     assert reader.read() == ([], 0)
-    assert reader.beat == 2.0
+    assert reader.beat == 62.0
+
+
+def test_a_late_reader_of_a_full_ring_finds_where_a_record_begins(path):
+    writer = ring.Writer(path, 1.0)
+    for i in range(50):
+        writer.write(float(i), bytes([i]) * 50_000)
+    records, lost = ring.Reader(path).read()
+    assert not lost
+    assert len(records) > 10
+    assert [raw for _, raw in records] == [bytes([i]) * 50_000 for i in range(50)][-len(records) :]
 
 
 @settings(max_examples=20)
@@ -31,9 +43,9 @@ def test_records_survive_the_end_of_the_ring(tmp_path_factory, sizes):
     for i, size in enumerate(sizes):
         raw = bytes([i % 251]) * size
         assert writer.write(0.0, raw)
-        assert reader.read() == ([raw], 0)
+        assert reader.read() == ([(0.0, raw)], 0)
     reader.close()
-    writer.close()
+    writer.leave()
 
 
 def test_a_reader_that_comes_too_late_says_so_and_goes_on(path):
@@ -43,7 +55,7 @@ def test_a_reader_that_comes_too_late_says_so_and_goes_on(path):
         writer.write(0.0, b"x" * ring.LARGEST)
     assert reader.read() == ([], 1)
     writer.write(0.0, b"new")
-    assert reader.read() == ([b"new"], 0)
+    assert reader.read() == ([(0.0, b"new")], 0)
 
 
 def test_a_torn_record_is_not_believed(path):
