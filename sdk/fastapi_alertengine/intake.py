@@ -153,7 +153,8 @@ class Intake:
     def roll(self, now: float, judge: Judge, in_flight: int) -> None:
         """Once a second: begin a new slice where one is due, and learn from the old ones.
 
-        `in_flight` bounds how many may be late: those of a worker that died end nowhere. What came in under an alarm, or shortly before it, is not usual; nor is what a route did
+        `in_flight` bounds how many may be late: those of a worker that died end nowhere.
+        What came in under an alarm, or shortly before it, is not usual; nor is what a route did
         while its own tests were far up.
         """
         number = int(now // SLICE_S)
