@@ -114,4 +114,4 @@ def _breach(monitor: Monitor, breach: Breach) -> dict[str, Any]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.3g} %" if share >= 0.001 else f"{100 * share:.2f} %"

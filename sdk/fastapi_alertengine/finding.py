@@ -11,6 +11,8 @@ CALM = 9.0  # nats for the usual share that end an alarm at once
 LASTING = 4.0  # nats that end it where they last for two minutes
 LASTING_S = 120.0
 LEAST_S = 10.0
+SPARED_S = 300.0  # without any hit among SPARED requests end it too: a faint fault on a quiet route
+SPARED = 20.0  # would otherwise need many minutes of evidence
 FORGOTTEN_S = 420.0  # without any request there is nothing left to be alarmed about
 
 
@@ -30,10 +32,12 @@ class Finding:
     calm: float = 0.0
     touched: float = 0.0
     uneasy: float = 0.0  # when last there was too little to call it over
+    struck: float = 0.0  # when last there was a hit
+    spared: float = 0.0  # requests since then
 
     def begin(self, now: float) -> None:
         """Start with what was seen while suspicion grew."""
-        self.touched = self.uneasy = now
+        self.touched = self.uneasy = self.struck = now
         self.worst = min(self.share, 0.9)
 
     def take(self, now: float, hits: float, n: float) -> None:
@@ -42,6 +46,10 @@ class Finding:
         self.touched = now
         self.hits, self.seen = keep * self.hits + hits, keep * self.seen + n
         self.worst = max(self.worst, min(self.share, 0.9))
+        if hits:
+            self.struck, self.spared = now, 0.0
+        else:
+            self.spared += n
         bad = max(self.level, 0.9 * self.worst)
         step = hits * log(self.usual / bad) + (n - hits) * log((1 - self.usual) / (1 - bad))
         self.calm = max(0.0, min(CALM, self.calm + min(CLIP, step)))
@@ -57,4 +65,5 @@ class Finding:
         if now - self.touched > FORGOTTEN_S:
             return True
         calm = self.calm >= CALM or now - self.uneasy > LASTING_S
+        calm = calm or (now - self.struck > SPARED_S and self.spared >= SPARED)
         return calm and now - self.opened >= LEAST_S

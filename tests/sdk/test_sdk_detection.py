@@ -6,6 +6,7 @@ import pytest
 from sdk_asgi import Clock
 
 from fastapi_alertengine import Monitor
+from fastapi_alertengine.finding import Finding
 
 
 class Service:
@@ -83,6 +84,14 @@ def test_recovery_ends_the_alarm(service):
     service.run(30, errors=1.0)
     service.run(60)
     assert not service.critical()
+
+
+def test_a_faint_fault_on_a_quiet_route_ends_although_evidence_is_slow_to_come():
+    finding = Finding("latency_spike", "GET /x", 0.0, 0.0, usual=0.0008, level=0.016, hits=1.0, seen=60.0)
+    finding.begin(0.0)
+    for second in range(1, 302):
+        finding.take(float(second), 0.0, 0.4)
+        assert finding.over(float(second)) == (second > 300)
 
 
 def test_silence_is_an_alarm_only_where_traffic_was_steady(service):
