@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from .buckets import index, value
+from .redaction import redact
 
 PENDING = 20_000  # finished calls kept between two collections; the oldest give way
 
@@ -126,7 +127,9 @@ class Dependencies:
             figures = _figures(kept, recent, now)
             before = _figures(kept, *usual)
             if figures or before:
-                rows.append({"kind": kind, "name": name, **(figures or NOTHING), "usual": before})
+                rows.append(
+                    {"kind": redact(kind), "name": redact(name), **(figures or NOTHING), "usual": before}
+                )
         return sorted(rows, key=lambda row: -int(row["count"]))[:20]
 
 
@@ -148,7 +151,7 @@ def _figures(kept: deque[Second], begin: float, end: float) -> dict[str, Any] | 
     return {
         "count": len(ran),
         "fail_rate": round(sum(codes.values()) / len(ran), 4),
-        "codes": codes,
+        "codes": {redact(code): count for code, count in codes.items()},
         "p50_ms": _at(ran, 0.5),
         "p95_ms": _at(ran, 0.95),
         "wait_p95_ms": _at(waited, 0.95),

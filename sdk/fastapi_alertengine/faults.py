@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from .redaction import redact
+from .redaction import told
 
 KEPT = 100
 FOREIGN = (
@@ -49,7 +49,7 @@ class Faults:
         key = f"{zlib.crc32(f'{name} {location} {route}'.encode()):08x}"
         fault = self._kept.get(key)
         if fault is None:
-            fault = self._kept[key] = Fault(key, name, _text(error), location, route, _errno(error), now)
+            fault = self._kept[key] = Fault(key, name, told(error), location, route, _errno(error), now)
         self._kept.move_to_end(key)
         fault.times.append(now)
         if len(self._kept) > KEPT:
@@ -94,13 +94,6 @@ def _errno(error: BaseException) -> int | None:
             return number
         cause, seen = cause.__cause__ or cause.__context__, seen + 1
     return None
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return redact(str(error))
-    except Exception:
-        return ""
 
 
 def _location(trace: TracebackType | None) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .redaction import told
+
 KEPT = 256  # answers remembered, so that an order given twice is not run twice
 
 Hook = Callable[[], Any]
@@ -70,25 +72,25 @@ class Recoveries:
 
 async def preview(hook: Recovery) -> Answer:
     """What the hook would do, in its own words; the hook itself is not called."""
-    told = {"name": hook.name, "dry_run": True}
+    answer = {"name": hook.name, "dry_run": True}
     if hook.preview is None:
-        return 200, {**told, "preview": None}
+        return 200, {**answer, "preview": None}
     try:
         text = await _call(hook.preview)
     except Exception as error:
-        return 500, {**told, "preview": None, "error": _sentence(error)}
-    return 200, {**told, "preview": None if text is None else str(text)}
+        return 500, {**answer, "preview": None, "error": _sentence(error)}
+    return 200, {**answer, "preview": None if text is None else str(text)}
 
 
 async def _run(hook: Recovery, execution_id: str) -> Answer:
-    told = {"name": hook.name, "execution_id": execution_id}
+    answer = {"name": hook.name, "execution_id": execution_id}
     began = time.monotonic()
     try:
         result = _plain(await _call(hook.run))
     except Exception as error:
-        return 500, {**told, "status": "failed", "error": _sentence(error)}
+        return 500, {**answer, "status": "failed", "error": _sentence(error)}
     took = round(time.monotonic() - began, 3)
-    return 200, {**told, "status": "succeeded", "result": result, "duration_s": took}
+    return 200, {**answer, "status": "succeeded", "result": result, "duration_s": took}
 
 
 async def _call(function: Hook) -> Any:
@@ -107,4 +109,4 @@ def _plain(result: Any) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    return f"{type(error).__name__}: {told(error)}"

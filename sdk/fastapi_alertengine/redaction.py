@@ -41,3 +41,11 @@ def redact(text: str) -> str:
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text[:CUT]
+
+
+def told(error: BaseException) -> str:
+    """An exception's own text, redacted; empty where even asking for it fails."""
+    try:
+        return redact(str(error))
+    except Exception:
+        return ""

@@ -123,9 +123,12 @@ class RedisStream:
             flat = entries[0] if entries and isinstance(entries[0], list) else entries
             for entry, fields in flat:
                 self._last = entry
-                worker = fields[b"worker"].decode()
-                if worker != self._name:
-                    self._in.append((worker, decode(fields[b"batch"])))
+                try:
+                    worker = fields[b"worker"].decode()
+                    if worker != self._name:
+                        self._in.append((worker, decode(fields[b"batch"])))
+                except (KeyError, ValueError):  # another version of the SDK wrote it
+                    self._dropped += 1
 
     def _connect(self) -> None:
         import redis

@@ -8,6 +8,7 @@ from typing import Any
 from .cells import UNMATCHED, Cell, Cells
 
 Scope = MutableMapping[str, Any]
+UNEXPLAINED = "/{mount}"
 REMEMBERED = 4096  # routes and mount points; forgotten all at once, then learnt again
 
 
@@ -106,12 +107,12 @@ def _template(route: Any) -> str:
 
 
 def _mount_template(routes: Any, mounted: str) -> str:
-    """Walk down the mounts that lead to the path `mounted`; what none explains stays as it is."""
+    """Walk down the mounts that lead to the path `mounted`; what none explains may hold ids and is not told."""
     told = ""
     while mounted:
         step = next((found for route in routes if (found := _mount_step(route, mounted))), None)
         if step is None:
-            return told + mounted
+            return told + UNEXPLAINED
         path, mounted, routes = step
         told += path
     return told
