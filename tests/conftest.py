@@ -6,9 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from alertengine.core.policy import Policy
 from world import World, open_world
+
+# How long a draw or a test takes says more of what else the machine does than of the test.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 REAL_PROCESSES = {"faults", "crash", "browser", "cli", "sdk", "web"}
 """Folders whose tests start processes and wait for them with a deadline."""

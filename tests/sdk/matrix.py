@@ -52,7 +52,18 @@ def tried(line, cache):
     if not runs(python):
         return f"| {python} | {', '.join(pins)} | | not here |", True
     own, versions = prepared(python, pins, cache)
-    argv = [own, "-m", "pytest", "tests/sdk", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
+    argv = [
+        own,
+        "-m",
+        "pytest",
+        "tests/sdk",
+        "-q",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        "--confcutdir=tests/sdk",
+    ]
     options = ["-o", "addopts=--import-mode=importlib", "-o", "filterwarnings="]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "sdk")}
     done = subprocess.run([*argv, *options], cwd=ROOT, env=env, capture_output=True, text=True)
