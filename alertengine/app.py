@@ -101,6 +101,7 @@ async def open_engine(
         )
         yield Engine(
             clock=clock,
+            http=client,
             store=store,
             source=registry.load(registry.SOURCES, "health")(tools, settings.poll.timeout_s),
             diagnoser=registry.load(registry.DIAGNOSERS, settings.diagnosis.provider)(),
@@ -114,6 +115,7 @@ async def open_engine(
             vault=tools.vault,
             base_url=settings.base_url,
             language=settings.server.language,
+            values=settings.values(),
             boot=new_id("boot"),
             new_id=new_id,
             jitter=random.random,

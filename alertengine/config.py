@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal, TypeVar
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from alertengine.core.cost import Value
 from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Feature, Plan
 from alertengine.errors import ConfigError
 from alertengine.policy_settings import PolicySection
+from alertengine.service_settings import ServiceSection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
 """For `channels` and `actions`: the settings model of a kind, or None where there is no such kind."""
@@ -132,6 +134,7 @@ class Settings:
     channels: Mapping[str, Any]
     actions: Mapping[str, Any]
     plans: Mapping[str, PlanSection]
+    services: Mapping[str, ServiceSection]
     data_dir: Path
     path: Path | None
     """The file that was read; None where there was none."""
@@ -139,6 +142,13 @@ class Settings:
     def offered(self) -> dict[str, Plan]:
         """Every plan, as the operator changed it."""
         return {**PLANS, **{name: section.plan(name) for name, section in self.plans.items()}}
+
+    def values(self) -> dict[str, dict[str, Value]]:
+        """What requests are worth, by service and route."""
+        return {
+            name: {route: value.worth() for route, value in section.value.items()}
+            for name, section in self.services.items()
+        }
 
     @property
     def base_url(self) -> str:
@@ -164,7 +174,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "retention": RetentionSection,
 }
 _NAMED = ("channels", "actions")
-_TABLES = (*_NAMED, "plans")
+_TABLES = (*_NAMED, "plans", "services")
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "ALERTENGINE_BASE_URL": ("server", "base_url"),
@@ -221,7 +231,8 @@ def load(
     named: dict[str, Any] = {
         table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED
     }
-    named["plans"] = _plans(raw.get("plans", {}), problems)
+    named["plans"] = _rows("plans", raw.get("plans", {}), PlanSection, problems)
+    named["services"] = _rows("services", raw.get("services", {}), ServiceSection, problems)
     if not raw.get("channels"):
         model = kinds["channels"]("console")
         named["channels"] = {"console": model()} if model else {}
@@ -357,11 +368,11 @@ def _named_tables(
     return named
 
 
-def _plans(raw: Any, problems: list[str]) -> dict[str, Any]:
+def _rows(table: str, raw: Any, model: type[BaseModel], problems: list[str]) -> dict[str, Any]:
     if not isinstance(raw, dict) or not all(isinstance(row, dict) for row in raw.values()):
-        problems.append("plans: must be tables: [plans.NAME]")
+        problems.append(f"{table}: must be tables: [{table}.NAME]")
         return {}
-    return {name: _validated(f"plans.{name}", PlanSection, row, problems) for name, row in raw.items()}
+    return {name: _validated(f"{table}.{name}", model, row, problems) for name, row in raw.items()}
 
 
 def _validated(where: str, model: type[M], raw: dict[str, Any], problems: list[str]) -> M | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from alertengine.core.diagnosis.model import Finding
 from alertengine.core.message import Message, MessageKind
@@ -52,7 +52,25 @@ class Traits:
     """What it is used for: nobody is telephoned to hear that all is well."""
 
 
-class Channel(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What an outside service said when it was asked something harmless. `remedy`: it works, but not wholly."""
+
+    detail: str
+    at: datetime | None = None
+    """What its clock says."""
+    remedy: str | None = None
+
+
+@runtime_checkable
+class Examining(Protocol):
+    """Something that can be tried without consequences."""
+
+    async def examine(self) -> Examination:
+        """Ask for real; nobody is sent anything. Raises `DeliveryError` with what is wrong."""
+
+
+class Channel(Examining, Protocol):
     """A configured way to reach people."""
 
     name: str

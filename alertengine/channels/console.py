@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
-from alertengine.ports import Receipt, Traits
+from alertengine.ports import Examination, Receipt, Traits
 from alertengine.tools import Tools
 
 
@@ -37,6 +37,9 @@ class ConsoleChannel:
 
     def complaint(self, contact: Contact) -> str | None:
         return None
+
+    async def examine(self) -> Examination:
+        return Examination(detail="this terminal")
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         rule = "─" * 72

@@ -7,6 +7,7 @@ told in our own words.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from alertengine.ports import Clock
 from alertengine.tools import Tools
 
 TIMEOUT_S = 10.0
+BROUGHT = "not configured; for contacts that bring their own"
 
 
 async def ask(
@@ -66,6 +68,14 @@ def retry_after(answer: Response, clock: Clock) -> float | None:
         return float(value[:9])
     try:
         return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def clock_of(answer: Response) -> datetime | None:
+    """What the other side's clock says."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
     except (ValueError, TypeError):
         return None
 

@@ -17,7 +17,7 @@ from alertengine.core.taps import Verb
 from alertengine.core.taps import button as data
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Call, Receipt, Reply, Tap, Traits
+from alertengine.ports import Call, Examination, Receipt, Reply, Tap, Traits
 from alertengine.tools import Tools
 
 HEADER_LIMIT = 150
@@ -78,6 +78,19 @@ class SlackChannel:
         if self._token is None:
             return "no slack channel is configured, so it needs a webhook URL of its own"
         return None if address else "give the id of a channel or a person in Slack as the address"
+
+    async def examine(self) -> Examination:
+        """The bot's own name; or the webhook's word for a message without text, which is shown nowhere."""
+        if self._token is not None:
+            told = await self._call("auth.test", {})
+            return Examination(detail=f"{told.get('user')} in {told.get('team')}")
+        if self._url is None:
+            return Examination(detail=exchange.BROUGHT)
+        answer = await self._post(self._url, {}, {})
+        said = answer.body[:100].decode("utf-8", "replace").strip()
+        if said not in ("no_text", "invalid_payload", "missing_text_or_fallback_or_attachments"):
+            raise self._refused(answer, said)
+        return Examination(detail="the webhook is there", at=exchange.clock_of(answer))
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         address, own = self._tools.opened(contact)

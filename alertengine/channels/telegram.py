@@ -17,7 +17,7 @@ from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Call, Receipt, Reply, Tap, Traits
+from alertengine.ports import Call, Examination, Receipt, Reply, Tap, Traits
 from alertengine.tools import Tools
 
 HOST = "https://api.telegram.org"
@@ -72,6 +72,20 @@ class TelegramChannel:
         if not (token or self._token):
             return "no telegram channel is configured, so it needs the token of a bot"
         return None if _CHAT.fullmatch(address) else "the address is the number of a chat, e.g. 123456789"
+
+    async def examine(self) -> Examination:
+        """The bot itself, and whether Telegram calls where we listen."""
+        if self._token is None:
+            return Examination(detail=exchange.BROUGHT)
+        answer = await self._say("getMe", {})
+        me = exchange.answered_object(answer).get("result")
+        hook = exchange.answered_object(await self._say("getWebhookInfo", {})).get("result")
+        name = me.get("username") if isinstance(me, dict) else None
+        if not isinstance(name, str):
+            raise DeliveryError("Telegram answered without the bot's name", fault=Fault.UNKNOWN)
+        lost = hook.get("last_error_message") if isinstance(hook, dict) and self._by_webhook else None
+        remedy = "Telegram could not call /hooks/telegram: is server.base_url reachable?" if lost else None
+        return Examination(detail=f"bot @{name}", at=exchange.clock_of(answer), remedy=remedy)
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         address, own = self._tools.opened(contact)

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from alertengine.channels import exchange
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Call
+from alertengine.ports import Call, Examination
 from alertengine.tools import Tools
 
 Sid = Annotated[str, Field(pattern=r"^AC[0-9A-Za-z]{1,62}$")]
 HOST = "https://api.twilio.com"
+CONTENT_HOST = "https://content.twilio.com"
 
 
 class AccountConfig(BaseModel):
@@ -38,6 +39,8 @@ class Account:
         self._token = config.auth_token.get_secret_value()
         self._sid = config.account_sid
         self._root = f"{config.base_url.rstrip('/')}/2010-04-01/Accounts/{config.account_sid}"
+        # The templates have a host of their own, except where everything is a rehearsal.
+        self._content = CONTENT_HOST if config.base_url == HOST else config.base_url.rstrip("/")
         login = f"{config.account_sid}:{self._token}".encode()
         self._headers = {"authorization": "Basic " + base64.b64encode(login).decode()}
         self._refuses_callback = False
@@ -61,6 +64,21 @@ class Account:
     async def get(self, resource: str, sid: str) -> dict[str, Any]:
         url = f"{self._root}/{resource}/{sid}.json"
         return self._read(await exchange.ask(self._tools, "GET", url, headers=self._headers))
+
+    async def examine(self) -> Examination:
+        """The account itself. Raises `DeliveryError` where it is not active."""
+        answer = await exchange.ask(self._tools, "GET", f"{self._root}.json", headers=self._headers)
+        told = self._read(answer)
+        if told.get("status") != "active":
+            raise DeliveryError(f"the account is {told.get('status')}", fault=Fault.CONFIG)
+        return Examination(detail="the account is active", at=exchange.clock_of(answer))
+
+    async def approval(self, content_sid: str) -> str:
+        """What WhatsApp says of a template: approved, pending, rejected, paused."""
+        url = f"{self._content}/v1/Content/{content_sid}/ApprovalRequests"
+        told = self._read(await exchange.ask(self._tools, "GET", url, headers=self._headers))
+        judged = told.get("whatsapp")
+        return str(judged.get("status", "")).lower() if isinstance(judged, dict) else "unsubmitted"
 
     def genuine(self, call: Call) -> dict[str, str] | None:
         """The form in a call that Twilio signed for this account; None for any other."""

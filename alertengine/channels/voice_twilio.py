@@ -17,7 +17,7 @@ from alertengine.core.message import URGENT, Message
 from alertengine.core.model import Contact
 from alertengine.core.taps import Verb, button
 from alertengine.errors import Fault
-from alertengine.ports import Call, Receipt, Reply, Report, Tap, Traits
+from alertengine.ports import Call, Examination, Receipt, Reply, Report, Tap, Traits
 from alertengine.tools import Tools
 
 ACKNOWLEDGE_KEY = "1"
@@ -57,6 +57,9 @@ class TwilioVoiceChannel:
 
     def complaint(self, contact: Contact) -> str | None:
         return number_complaint(contact.address)
+
+    async def examine(self) -> Examination:
+        return await self._account.examine()
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         form = [

@@ -13,7 +13,7 @@ from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Receipt, Traits
+from alertengine.ports import Examination, Receipt, Traits
 from alertengine.signing import webhook_headers
 from alertengine.tools import Tools
 
@@ -69,6 +69,17 @@ class WebhookChannel:
         if self._config is None and not contact.address.startswith(("http://", "https://")):
             return "no webhook channel is configured, so it needs a URL of its own"
         return None
+
+    async def examine(self) -> Examination:
+        """By HEAD, which means nothing to a receiver: what it answers to it says little, that it answers enough."""
+        if self._config is None:
+            return Examination(detail=exchange.BROUGHT)
+        url = self._config.url.get_secret_value() if self._config.url else PAGERDUTY_URL
+        answer = await exchange.ask(self._tools, "HEAD", url)
+        if answer.status >= 500 or answer.status == GONE:
+            raise self._refused(answer)
+        detail = f"the receiver is there (HTTP {answer.status} to HEAD)"
+        return Examination(detail=detail, at=exchange.clock_of(answer))
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         url, secret = self._target(contact)

@@ -46,10 +46,11 @@ def template_values(message: Message, *, answers: bool = False) -> dict[str, str
             "details": _value(" ".join(message.body)) or message.incident_id,
         }
     words, parts = message.words, message.parts
-    why = " ".join(line for name, line in parts.items() if line and name not in ("measured", "proposal"))
+    bad = " ".join(parts[name] for name in ("measured", "cost") if parts.get(name))
+    why = " ".join(parts[name] for name in ("cause", "evidence") if parts.get(name))
     return {
         "what": _value(message.title),
-        "measured": _value(parts.get("measured", "")) or words("template.measured"),
+        "measured": _value(bad) or words("template.measured"),
         "cause": _value(why) or words("template.cause"),
         "proposal": _proposal(message, typed(message) if answers else ""),
         "link": link_suffix(message.url),

@@ -14,7 +14,7 @@ from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
-from alertengine.ports import Call, Receipt, Report, Traits
+from alertengine.ports import Call, Examination, Receipt, Report, Traits
 from alertengine.signing import webhook_verified
 from alertengine.tools import Tools
 
@@ -47,6 +47,11 @@ update_template = "ae_update"
 """
 
 
+NO_TEMPLATE = (
+    "Without template and update_template messages arrive within 24 hours of the contact's last one only."
+)
+
+
 class SentWhatsAppChannel:
     kind = "whatsapp_sent"
     provider = "sent"
@@ -60,6 +65,14 @@ class SentWhatsAppChannel:
 
     def complaint(self, contact: Contact) -> str | None:
         return number_complaint(contact.address)
+
+    async def examine(self) -> Examination:
+        answer = await exchange.ask(self._tools, "GET", f"{self._api}/me", headers=self._headers())
+        if not answer.ok:
+            raise _refused(answer, self._tools)
+        config = self._config
+        remedy = None if config.template and config.update_template else NO_TEMPLATE
+        return Examination(detail="the API key is accepted", at=exchange.clock_of(answer), remedy=remedy)
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         body = {

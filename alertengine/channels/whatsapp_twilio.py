@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -13,7 +14,7 @@ from alertengine.core.fit import fit, flatten, units
 from alertengine.core.message import ASKS, Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
-from alertengine.ports import Call, Receipt, Reply, Report, Tap, Traits
+from alertengine.ports import Call, Examination, Receipt, Reply, Report, Tap, Traits
 from alertengine.tools import Tools
 
 BODY_LIMIT = 1600
@@ -66,6 +67,24 @@ class TwilioWhatsAppChannel:
 
     def complaint(self, contact: Contact) -> str | None:
         return number_complaint(contact.address)
+
+    async def examine(self) -> Examination:
+        """The account, and whether WhatsApp approved the templates."""
+        seen = await self._account.examine()
+        named = {
+            "content_sid": self._config.content_sid,
+            "update_content_sid": self._config.update_content_sid,
+        }
+        judged = {key: await self._account.approval(sid) for key, sid in named.items() if sid}
+        wrong = {key: said for key, said in judged.items() if said != "approved"}
+        if wrong:
+            told = ", ".join(f"{key} is {said}" for key, said in wrong.items())
+            raise DeliveryError(f"WhatsApp has not approved the template: {told}", fault=Fault.CONFIG)
+        if len(judged) < len(named):
+            missing = " and ".join(key for key in named if key not in judged)
+            remedy = f"Without {missing} messages arrive only within 24 hours of the contact's last one."
+            return replace(seen, remedy=remedy)
+        return replace(seen, detail=f"{seen.detail}, both templates are approved")
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         number = check_number(contact.address)

@@ -64,6 +64,9 @@ LISTED: Mapping[str, str] = {
 """Of the tables of which there may be many."""
 
 KEYS: Mapping[str, str] = {
+    "noun": "What several failures are called, as it stands in the message.",
+    "amount": "The money in one request.",
+    "currency": "Its currency, by its three letters.",
     "kind": "Which kind it is.",
     "description": "What people read about it.",
     "risk": "How careful people should be with it.",

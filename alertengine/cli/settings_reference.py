@@ -11,6 +11,7 @@ from alertengine import config, registry
 from alertengine.cli.meanings import KEYS, LISTED, MEANINGS, sections
 from alertengine.core.plans import PLANS
 from alertengine.policy_settings import OverrideSection, QuietSection, StepSection
+from alertengine.service_settings import EXAMPLE, ValueSection
 
 HEAD = """\
 # Configuration
@@ -39,6 +40,14 @@ number of incidents nothing is lost: each is still opened and recorded, and one 
 """
 
 
+SERVICES_HEAD = """\
+What a request of a service is worth, by route: messages and the page then say what the trouble costs ("About 41
+failed payments so far, about 620 USD an hour."). It is counted from what the service reports, never guessed: nothing is
+said of a route that does not fail, nor of a service that cannot be reached. `NAME` is the service's name; `value` at
+onboarding says the same for one tenant's service, and goes before.
+"""
+
+
 def configuration() -> str:
     parts = [HEAD, *_variables(), ""]
     for name, model in sections().items():
@@ -50,6 +59,8 @@ def configuration() -> str:
     parts += ["## Recoveries: `[actions.NAME]`", ""]
     parts += ["What may be proposed and, once a person approved it, run: once.", ""]
     parts += _kinds(registry.ACTIONS)
+    parts += ["## Services: `[services.NAME]`", "", SERVICES_HEAD, "```toml", EXAMPLE.strip(), "```", ""]
+    parts += [*_table("services.value.", ValueSection), ""]
     parts += ["## Plans: `[plans.NAME]`", "", PLANS_HEAD, *_plans(), ""]
     parts += [*_table("", config.PlanSection), ""]
     return "\n".join(parts).rstrip() + "\n"

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from alertengine import registry
 from alertengine.cli.meanings import MEANINGS, sections
+from alertengine.service_settings import EXAMPLE
 
 HEAD = """\
 # AlertEngine's configuration. Every key has a default: a line that is commented out shows it.
@@ -48,6 +49,9 @@ ACTIONS = """
 # Recoveries: what may be proposed and, once a person approved it, run.
 # Those that an app offers with @monitor.recovery(...) need no entry.
 """
+SERVICES = """
+# Services: what one request is worth, so that messages say what a failure costs.
+"""
 INSTEAD: Mapping[str, object] = {
     "server.base_url": "https://alerts.example.com",
     "auth.secret": "32 characters that nobody can guess",
@@ -61,7 +65,15 @@ def template(secret: str | None = None) -> str:
     """The file's text, with `secret` in force where it is given."""
     said = "".join(_section(name, model, secret) for name, model in sections().items())
     return (
-        HEAD + said + CHANNELS + _examples(registry.CHANNELS) + ACTIONS + _examples(registry.ACTIONS) + STEPS
+        HEAD
+        + said
+        + CHANNELS
+        + _examples(registry.CHANNELS)
+        + ACTIONS
+        + _examples(registry.ACTIONS)
+        + SERVICES
+        + f"\n{_commented(EXAMPLE.strip())}\n"
+        + STEPS
     )
 
 

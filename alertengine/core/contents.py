@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alertengine.core import experience
+from alertengine.core.cost import Cost
 from alertengine.core.incident import DECIDABLE, Execution, Incident
 from alertengine.core.language import Words
 from alertengine.core.message import MessageKind
@@ -22,8 +23,15 @@ class Contents:
     parts: Mapping[str, str] = field(default_factory=dict)
 
 
-def contents(kind: MessageKind, incident: Incident, words: Words) -> Contents:
-    return _CONTENTS[kind](incident, words)
+def contents(kind: MessageKind, incident: Incident, cost: Cost | None, words: Words) -> Contents:
+    """`cost` stands with the figures, where there are some."""
+    told = _CONTENTS[kind](incident, words)
+    if cost is None or "measured" not in told.parts:
+        return told
+    line = cost.by(words)
+    at = told.lines.index(told.parts["measured"]) + 1
+    parts = {"measured": told.parts["measured"], "cost": line, **told.parts}
+    return replace(told, lines=(*told.lines[:at], line, *told.lines[at:]), parts=parts)
 
 
 def _alert(incident: Incident, words: Words) -> Contents:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from alertengine.core.contents import contents
+from alertengine.core.cost import Cost
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import ENGLISH, Words
 from alertengine.core.message import ASKS, Message, MessageKind
@@ -26,6 +27,8 @@ class Letter:
     queued_at: datetime
     words: Words = ENGLISH
     """The recipient's language."""
+    cost: Cost | None = None
+    """What the trouble costs as it is now; None where it is not known."""
     then: Incident | None = None
     """How the incident stood when the message was queued."""
     others: tuple[Incident, ...] = ()
@@ -45,7 +48,7 @@ class Letter:
 def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
     """The message of `kind` about `incident` as it is now, which may be later than when it was queued."""
     words = letter.words
-    told = contents(kind, incident, words)
+    told = contents(kind, incident, letter.cost, words)
     title, body = told.title, told.lines
     late = (letter.now - letter.queued_at).total_seconds()
     if kind in ASKS or late >= LATE_AFTER_S:
@@ -107,6 +110,7 @@ def _facts(incident: Incident, letter: Letter) -> dict[str, Any]:
         "recipient": letter.recipient,
         "opened_at": rfc3339(incident.opened_at),
         "reason": incident.detected.get("reason"),
+        "cost": letter.cost.to_json() if letter.cost else None,
         "cause": diagnosis.get("cause"),
         "confidence": diagnosis.get("confidence"),
         "action": incident.action.name if incident.action else None,

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from alertengine.core.cost import Value
+
 
 def rfc3339(at: datetime) -> str:
     """`at` as RFC 3339 in UTC with microseconds and `Z`. Naive times are refused."""
@@ -121,6 +123,8 @@ class Service:
     health_url: str
     sealed_secret: str | None = None
     actions: tuple[ActionSpec, ...] | None = None
+    value: Mapping[str, Value] = field(default_factory=dict)
+    """What a request is worth, by route."""
 
     def recovery_url(self, name: str | None = None, *, dry_run: bool = False) -> str:
         """Where its SDK takes recoveries: beside its health path."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from alertengine.core.incident import Incident
@@ -44,6 +45,14 @@ def measured(incident: Incident, words: Words) -> str:
     except ValueError:
         return words("measured.plain", what=what)
     return words("measured.since", what=what, at=f"{at:%H:%M}")
+
+
+def began(incident: Incident) -> datetime:
+    """When the trouble began, as its report said; else when it was noticed."""
+    try:
+        return parse_time(str(incident.detected.get("since", "")))
+    except ValueError:
+        return incident.opened_at
 
 
 def _figures(incident: Incident) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from alertengine.core.incident import Incident
 from alertengine.core.letter import Letter, compose
 from alertengine.core.message import ASKS, Message, MessageKind, may_ask
 from alertengine.core.model import Contact
-from alertengine.core.trouble import title
+from alertengine.core.trouble import began, title
 from alertengine.errors import DeliveryError, Fault
 from alertengine.pipeline import gates
 from alertengine.pipeline.engine import Engine
@@ -188,10 +188,12 @@ async def _compose(
     incident = about.incident
     url = f"{engine.base_url}/action/recover?token={engine.tokens.sign(claims)}" if claims else None
     head = await engine.store.fetch(checkpoint(incident.tenant_id))
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
     letter = Letter(
         recipient=contact.name,
         now=engine.now(),
         queued_at=delivery.queued_at,
+        cost=engine.cost(service, began(incident)),
         then=about.then,
         others=about.others,
         words=engine.words(contact),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from alertengine.core.cost import Cost, Value, cost
 from alertengine.core.detection import Watch
 from alertengine.core.gate import Gate
 from alertengine.core.language import DEFAULT, ENGLISH, Words, words
@@ -15,6 +16,7 @@ from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.plans import PLANS, Plan
 from alertengine.core.policy import Policy
+from alertengine.http import Http
 from alertengine.passes import PassSigner
 from alertengine.ports import Action, Channel, Clock, Diagnoser, Report, Source
 from alertengine.signing import TokenSigner, Vault
@@ -57,6 +59,7 @@ class Engine:
     """The parts of a running daemon. `new_id` makes an unguessable id with a prefix, `jitter` a number in 0-1."""
 
     clock: Clock
+    http: Http
     store: Store
     source: Source
     diagnoser: Diagnoser
@@ -74,6 +77,8 @@ class Engine:
     new_id: Callable[[str], str]
     jitter: Callable[[], float]
     plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
+    values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """What the operator says a request is worth, by service and route."""
     language: str = DEFAULT
     """Of people who have named none."""
     memory: Memory = field(default_factory=Memory)
@@ -83,6 +88,15 @@ class Engine:
 
     def watch(self, service_id: str) -> Watch:
         return self.memory.watches.get(service_id, EMPTY)
+
+    def cost(self, service: Service | None, began: datetime) -> Cost | None:
+        """What its trouble costs, as far as it was measured and somebody said what a request is worth."""
+        if service is None:
+            return None
+        watch = self.watch(service.id)
+        fresh = watch.last is not None and watch.last.report is not None and not watch.last.healthy
+        values = {**self.values.get(service.name, {}), **service.value}
+        return cost(watch.last_report, values, began, self.now()) if fresh and values else None
 
     def words(self, contact: Contact) -> Words:
         """The language in which this person is told."""

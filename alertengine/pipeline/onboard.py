@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import methodcaller
 from typing import Any
 from urllib.parse import urlsplit
 
+from alertengine.core.cost import Value
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.language import LANGUAGES
 from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Tenant
@@ -45,6 +46,8 @@ class Application:
     contacts: Sequence[NewContact] = ()
     actions: Sequence[str | Mapping[str, Any]] | None = None
     recovery_webhook_url: str | None = None
+    value: Mapping[str, Value] = field(default_factory=dict)
+    """What one request is worth, by route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,7 @@ def _service(engine: Engine, tenant: Tenant, application: Application) -> Servic
         health_url=application.health_url,
         sealed_secret=engine.vault.seal(secret) if secret else None,
         actions=_actions(engine, application),
+        value=application.value,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from alertengine.core.cost import Value
 from alertengine.core.model import ActionSpec, Contact, Role, Service, Tenant, parse_time, rfc3339
 from alertengine.store.base import Query, Row, Transaction
 
@@ -108,13 +109,15 @@ def add_tenant(tx: Transaction, new: Tenant, key_id: str, key_hash: bytes) -> No
 def add_service(tx: Transaction, new: Service) -> None:
     actions = None if new.actions is None else json.dumps([a.to_json() for a in new.actions])
     tx.execute(
-        "INSERT INTO service (id, tenant, name, health_url, sealed_secret, actions) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO service (id, tenant, name, health_url, sealed_secret, actions, value)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         new.id,
         new.tenant_id,
         new.name,
         new.health_url,
         new.sealed_secret,
         actions,
+        json.dumps({route: value.to_json() for route, value in new.value.items()}) if new.value else None,
     )
 
 
@@ -149,7 +152,7 @@ def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> boo
 
 
 _TENANT = "id, name, plan, status, created_at, notification_channel"
-_SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions"
+_SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions, value"
 _CONTACT = "id, tenant, name, channel, address, role, verified_at, language"
 
 
@@ -167,7 +170,13 @@ def _tenant(row: Row) -> Tenant:
 def _service(row: Row) -> Service:
     actions = None if row[5] is None else tuple(ActionSpec.from_json(a) for a in json.loads(row[5]))
     return Service(
-        id=row[0], tenant_id=row[1], name=row[2], health_url=row[3], sealed_secret=row[4], actions=actions
+        id=row[0],
+        tenant_id=row[1],
+        name=row[2],
+        health_url=row[3],
+        sealed_secret=row[4],
+        actions=actions,
+        value={route: Value(**worth) for route, worth in json.loads(row[6] or "{}").items()},
     )
 
 

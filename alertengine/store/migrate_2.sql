@@ -3,6 +3,9 @@
 -- The language a contact is told in; NULL is the daemon's own.
 ALTER TABLE contact ADD COLUMN language TEXT;
 
+-- What one request of each of its routes is worth, as JSON.
+ALTER TABLE service ADD COLUMN value TEXT;
+
 -- Links by which somebody may look at a tenant's incidents, and the sessions of those who signed in.
 -- `subject` is a contact, "operator", or an address that a provider of identities vouched for; `tenants` is JSON.
 CREATE TABLE pass (

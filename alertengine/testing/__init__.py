@@ -14,7 +14,7 @@ from alertengine.core.message import Message
 from alertengine.core.model import ActionSpec, Actor, Contact, Service
 from alertengine.core.snapshot import Snapshot, read_report
 from alertengine.errors import DeliveryError
-from alertengine.ports import Outcome, Receipt, Run, Traits
+from alertengine.ports import Examination, Outcome, Receipt, Run, Traits
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TARIRO = Actor(kind="contact", id="con_tariro", name="Tariro")
@@ -63,6 +63,9 @@ class RecordingChannel:
 
     def complaint(self, contact: Contact) -> str | None:
         return None
+
+    async def examine(self) -> Examination:
+        return Examination(detail="keeps what it is given")
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         if self.failures:

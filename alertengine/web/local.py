@@ -14,6 +14,7 @@ from alertengine.errors import NotFound
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.consult import consult
+from alertengine.pipeline.doctor import State, examine
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.preview import preview
 from alertengine.pipeline.verify import send_code
@@ -61,6 +62,12 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
             incidents.listing(tenant, open_only=open, service=service, limit=limit, before=None)
         )
         return {"incidents": [row.to_json() for row in rows]}
+
+    @routes.get("/doctor")
+    async def get_doctor() -> dict[str, Any]:
+        checks = await examine(engine)
+        failed = any(check.state is State.FAILED for check in checks)
+        return {"ok": not failed, "checks": [check.to_json() for check in checks]}
 
     @routes.get("/tenants")
     async def list_tenants() -> dict[str, Any]:

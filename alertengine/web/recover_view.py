@@ -18,6 +18,7 @@ from alertengine.core.incident import Execution, Incident
 from alertengine.core.language import Words
 from alertengine.core.model import ActionSpec, rfc3339
 from alertengine.core.snapshot import Snapshot
+from alertengine.core.trouble import began
 from alertengine.core.view import DECIDING, PREVIEWING, Sight, View, choose
 from alertengine.pipeline.approve import Opened
 from alertengine.pipeline.catalogue import today
@@ -26,7 +27,7 @@ from alertengine.pipeline.preview import Preview, preview
 from alertengine.store import checkpoints, incidents, runs
 from alertengine.web.recover_chart import chart
 from alertengine.web.recover_text import ago, block, clock_time, exact
-from alertengine.web.recover_words import Facts, lead, since, who
+from alertengine.web.recover_words import Facts, lead, who
 
 PREVIEW_KEPT_S = 10.0
 TRAIL_LIMIT = 60
@@ -87,6 +88,7 @@ async def load(engine: Engine, opened: Opened, previews: Previews) -> Facts:
         anchor=checkpoints.short(head) if head else None,
         now=engine.now(),
         words=engine.words(opened.contact),
+        cost=engine.cost(opened.service, began(incident)),
     )
 
 
@@ -131,7 +133,7 @@ def draw(facts: Facts) -> dict[str, Any]:
         "words": facts.words,
         "incident": facts.incident,
         "title": facts.title,
-        "since": clock_time(since(facts), facts.now, seconds=False),
+        "since": clock_time(began(facts.incident), facts.now, seconds=False),
         "health": _health(facts) if whole else None,
         "why": _why(facts) if whole else None,
         "would": _would(facts) if facts.shown else None,
@@ -162,7 +164,7 @@ def _health(facts: Facts) -> dict[str, Any]:
         "figure": facts.words("page.health.no_answer") if last.score is None else f"{last.score:.0f}",
         "state": None if last.score is None else facts.words(f"health.{last.health}"),
         "facts": f"{_sentence(_figures(last, facts.words))} {asked}".strip(),
-        "chart": chart(facts.watch.recent, since(facts), facts.now, facts.words),
+        "chart": chart(facts.watch.recent, began(facts.incident), facts.now, facts.words),
     }
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from markupsafe import Markup
 
 from alertengine.core.approval import standing
+from alertengine.core.cost import Cost
 from alertengine.core.detection import Watch
 from alertengine.core.events import Event, EventType
 from alertengine.core.incident import Execution, Incident
 from alertengine.core.language import Words
-from alertengine.core.model import Actor, parse_time
+from alertengine.core.model import Actor
 from alertengine.core.policy import Policy
+from alertengine.core.trouble import began as trouble_began
 from alertengine.core.trouble import symptom, title
 from alertengine.core.view import View
 from alertengine.pipeline.approve import Opened
@@ -40,6 +42,7 @@ class Facts:
     now: datetime
     words: Words
     """The language of the link's holder."""
+    cost: Cost | None = None
 
     @property
     def incident(self) -> Incident:
@@ -74,14 +77,6 @@ def lead(facts: Facts) -> Lead:
     return _LEADS[facts.view](facts)
 
 
-def since(facts: Facts) -> datetime:
-    """When the trouble began, as its report said; else when it was noticed."""
-    try:
-        return parse_time(str(facts.incident.detected.get("since", "")))
-    except ValueError:
-        return facts.incident.opened_at
-
-
 def who(facts: Facts, actor: Actor) -> str:
     return facts.words("page.you") if actor.id == facts.opened.contact.id else actor.name
 
@@ -94,12 +89,13 @@ def _run(facts: Facts) -> Execution:
 
 
 def _trouble(facts: Facts) -> Lead:
-    began = since(facts)
+    began = trouble_began(facts.incident)
     failing = facts.say("page.sentence", what=_symptom(facts).rstrip("."))
     lasting = facts.say(
         "page.lasting", at=facts.time(began, seconds=False), span=_age(began, facts.now, facts.words)
     )
-    return text.shown(facts.title), [failing, lasting, *_before(facts)]
+    costs = [text.shown(facts.cost.by(facts.words))] if facts.cost else []
+    return text.shown(facts.title), [failing, lasting, *costs, *_before(facts)]
 
 
 def _symptom(facts: Facts) -> str:

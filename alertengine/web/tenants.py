@@ -16,6 +16,7 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.onboard import Application, NewContact, Onboarded, onboard
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.pipeline.verify import send_code
+from alertengine.service_settings import Route, ValueSection
 from alertengine.store import directory, incidents, quotas
 from alertengine.tools import SEALED
 from alertengine.web.auth import Admin, Forbidden, OwnTenant, Who
@@ -52,6 +53,8 @@ class ServiceBody(_Strict):
     recovery_webhook_url: Url | None = None
     service_secret: Annotated[str, Field(min_length=8, max_length=500)] | None = None
     actions: Annotated[list[str | AppAction], Field(max_length=100)] | None = None
+    value: Annotated[dict[Route, ValueSection], Field(max_length=100)] = {}
+    """What one request is worth, by route: what its failure is called, and the money in it."""
 
     def application(self) -> Application:
         actions = None if self.actions is None else [_given(a) for a in self.actions]
@@ -61,6 +64,7 @@ class ServiceBody(_Strict):
             service_secret=self.service_secret,
             actions=actions,
             recovery_webhook_url=self.recovery_webhook_url,
+            value={route: value.worth() for route, value in self.value.items()},
         )
 
 

@@ -17,6 +17,7 @@ from alertengine.app import load_settings
 from alertengine.cli.meanings import LISTED, MEANINGS, sections
 from alertengine.cli.settings_reference import LISTS
 from alertengine.cli.template import STEPS, template
+from alertengine.errors import ConfigError
 
 
 def uncommented(text: str) -> str:
@@ -202,3 +203,11 @@ def test_a_file_that_others_can_read_is_pointed_out(cli: Any, tmp_path: Path) ->
 def test_a_missing_file_is_named(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "ALERTENGINE_CONFIG", "/nowhere.toml")
     assert "/nowhere.toml" in cli("check", code=2).stderr
+
+
+def test_what_a_request_is_worth_is_checked(tmp_path: Path) -> None:
+    file = tmp_path / "worth.toml"
+    file.write_text('[services.payments.value]\n"POST /pay" = { amount = 3.5, currency = "dollars" }\n')
+
+    with pytest.raises(ConfigError, match=r"services\.payments\.value\.POST /pay\.currency"):
+        load_settings(file, {"HOME": str(tmp_path)}, {})

@@ -41,6 +41,7 @@ TEXTS: Mapping[str, str] = {
     "measured.outage.other": "{n} polls in a row failed",
     "measured.since": "{what}, since {at} UTC.",
     "measured.plain": "{what}.",
+    "cost.amount": "{amount} {currency}",
     "cost.count": "About {count} {noun} so far.",
     "cost.money": "About {money} an hour.",
     "cost.both": "About {count} {noun} so far, about {money} an hour.",

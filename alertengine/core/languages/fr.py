@@ -39,6 +39,7 @@ TEXTS: Mapping[str, str] = {
     "measured.outage.other": "{n} relevés de suite ont échoué",
     "measured.since": "{what}, depuis {at} UTC.",
     "measured.plain": "{what}.",
+    "cost.amount": "{amount} {currency}",
     "cost.count": "Jusqu’ici, environ {count} {noun}.",
     "cost.money": "Environ {money} par heure.",
     "cost.both": "Jusqu’ici, environ {count} {noun}, environ {money} par heure.",

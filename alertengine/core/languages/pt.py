@@ -39,6 +39,7 @@ TEXTS: Mapping[str, str] = {
     "measured.outage.other": "{n} consultas seguidas falharam",
     "measured.since": "{what}, desde as {at} UTC.",
     "measured.plain": "{what}.",
+    "cost.amount": "{amount} {currency}",
     "cost.count": "Até agora, cerca de {count} {noun}.",
     "cost.money": "Cerca de {money} por hora.",
     "cost.both": "Até agora, cerca de {count} {noun}, cerca de {money} por hora.",

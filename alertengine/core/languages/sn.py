@@ -39,6 +39,7 @@ TEXTS: Mapping[str, str] = {
     "measured.outage.other": "kutarisa ka{n} kwakatevedzana kwakundikana",
     "measured.since": "{what}, kubva na{at} UTC.",
     "measured.plain": "{what}.",
+    "cost.amount": "{currency} {amount}",
     "cost.count": "Kusvika zvino zvinenge {count}: {noun}.",
     "cost.money": "Zvinenge {money} paawa.",
     "cost.both": "Kusvika zvino zvinenge {count}: {noun}, zvinenge {money} paawa.",

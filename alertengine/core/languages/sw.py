@@ -39,6 +39,7 @@ TEXTS: Mapping[str, str] = {
     "measured.outage.other": "kaguzi {n} mfululizo zimeshindwa",
     "measured.since": "{what}, tangu {at} UTC.",
     "measured.plain": "{what}.",
+    "cost.amount": "{currency} {amount}",
     "cost.count": "Hadi sasa {count} hivi: {noun}.",
     "cost.money": "Takriban {money} kwa saa.",
     "cost.both": "Hadi sasa {count} hivi: {noun}, takriban {money} kwa saa.",

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
@@ -169,7 +170,8 @@ async def _read(reader: asyncio.StreamReader) -> Request:
 def _head(reply: Reply, length: int) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Said')}"]
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
-    lines += [f"content-length: {length}", "connection: close", "", ""]
+    date = formatdate(usegmt=True)
+    lines += [f"date: {date}", f"content-length: {length}", "connection: close", "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 

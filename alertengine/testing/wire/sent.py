@@ -33,6 +33,8 @@ class SentServer(LoopbackServer):
         if request.method == "GET" and found and found[1] in self.messages:
             status = self.messages[found[1]]["status"]
             return replied({"success": True, "data": {"id": found[1], "status": status}, "meta": META})
+        if (request.method, request.path) == ("GET", "/v3/me"):
+            return replied({"success": True, "data": {"id": "cus_1", "name": "Rehearsal"}, "meta": META})
         if (request.method, request.path) != ("POST", "/v3/messages"):
             return failed(404, "RESOURCE_001")
         key = request.headers.get("idempotency-key", "")

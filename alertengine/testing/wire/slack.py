@@ -36,6 +36,8 @@ class SlackServer(LoopbackServer):
             return self._post_message(request)
         if request.path == "/api/chat.update":
             return self._update(request)
+        if request.path == "/api/auth.test":
+            return self._auth_test(request)
         return Reply(status=404)
 
     async def press(
@@ -68,10 +70,17 @@ class SlackServer(LoopbackServer):
         found[0].update(body)
         return replied({"ok": True, "channel": body["channel"], "ts": body["ts"]})
 
+    def _auth_test(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {BOT_TOKEN}":
+            return replied({"ok": False, "error": "invalid_auth"})
+        return replied({"ok": True, "team": "Rehearsal", "user": "alertengine", "bot_id": "B0001"})
+
     def _webhook(self, request: Request) -> Reply:
         if request.path != WEBHOOK_PATH:
             return word(404, "no_service")
         body = request.json()
+        if not body:
+            return word(400, "no_text")
         wrong = message_fault(body)
         if wrong:
             self.problem(wrong)

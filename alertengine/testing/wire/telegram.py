@@ -32,6 +32,8 @@ FIELDS = {
     "getUpdates": {"offset", "limit", "timeout", "allowed_updates"},
     "setWebhook": {"url", "secret_token", "allowed_updates", "max_connections"},
     "deleteWebhook": {"drop_pending_updates"},
+    "getMe": set(),
+    "getWebhookInfo": set(),
 }
 
 METHODS = {
@@ -41,6 +43,8 @@ METHODS = {
     "getUpdates": "get_updates",
     "setWebhook": "set_webhook",
     "deleteWebhook": "delete_webhook",
+    "getMe": "get_me",
+    "getWebhookInfo": "get_webhook_info",
 }
 
 
@@ -58,6 +62,9 @@ class TelegramServer(LoopbackServer):
         self.answered: list[str] = []
         """The presses that were answered."""
         self.webhook: dict[str, Any] | None = None
+        self.username = "rehearsal_bot"
+        self.webhook_trouble: dict[str, Any] = {}
+        """What Telegram would tell of calls to the webhook that failed."""
         self._happened = asyncio.Event()
 
     def answer(self, request: Request) -> Reply:
@@ -124,6 +131,15 @@ class TelegramServer(LoopbackServer):
             return refused(409, "Conflict: can't use getUpdates method while webhook is active")
         self._happened.clear()
         return replied({"ok": True, "result": self._newer(body)})
+
+    def _get_me(self, body: dict[str, Any]) -> Reply:
+        bot = {"id": 123456789, "is_bot": True, "first_name": "Rehearsal", "username": self.username}
+        return replied({"ok": True, "result": bot})
+
+    def _get_webhook_info(self, body: dict[str, Any]) -> Reply:
+        url = (self.webhook or {}).get("url", "")
+        info = {"url": url, "has_custom_certificate": False, "pending_update_count": 0}
+        return replied({"ok": True, "result": info | self.webhook_trouble})
 
     def _set_webhook(self, body: dict[str, Any]) -> Reply:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", body.get("secret_token", "")):

@@ -47,6 +47,9 @@ class TwilioServer(LoopbackServer):
         super().__init__()
         self.messages: dict[str, dict[str, Any]] = {}
         self.calls: dict[str, dict[str, Any]] = {}
+        self.account_status = "active"
+        self.approvals = dict.fromkeys(VARIABLES, "approved")
+        """What WhatsApp says of each template."""
         self.reaches_callbacks = True
         """False: status callbacks are refused with error 21609."""
 
@@ -54,6 +57,11 @@ class TwilioServer(LoopbackServer):
         login = base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {login}":
             return failed(401, 20003)
+        if request.method == "GET" and request.path == f"/2010-04-01/Accounts/{ACCOUNT_SID}.json":
+            return replied({"sid": ACCOUNT_SID, "status": self.account_status, "friendly_name": "Rehearsal"})
+        template = re.fullmatch(r"/v1/Content/(\w+)/ApprovalRequests", request.path)
+        if request.method == "GET" and template:
+            return self._approval(template[1])
         root = f"/2010-04-01/Accounts/{ACCOUNT_SID}/"
         found = re.fullmatch(re.escape(root) + r"(?:Messages|Calls)/(\w+)\.json", request.path)
         if request.method == "GET" and found:
@@ -131,6 +139,12 @@ class TwilioServer(LoopbackServer):
         fields = list(form.items())
         kind, signed = "application/x-www-form-urlencoded", signature(token, url, fields)
         return await self.call(url, urlencode(fields).encode(), content_type=kind, x_twilio_signature=signed)
+
+    def _approval(self, sid: str) -> Reply:
+        if sid not in self.approvals:
+            return failed(404, 20404)
+        judged = {"name": "ae_incident", "category": "UTILITY", "status": self.approvals[sid]}
+        return replied({"sid": sid, "account_sid": ACCOUNT_SID, "whatsapp": judged})
 
     def _resource(self, sid: str) -> Reply:
         made = self.messages.get(sid) or self.calls.get(sid)

@@ -24,6 +24,8 @@ class WebhookReceiver(LoopbackServer):
         self.messages: dict[str, dict[str, Any]] = {}
 
     def answer(self, request: Request) -> Reply:
+        if request.method == "HEAD":
+            return Reply(status=405)
         if not webhook_verified(self.secret, request.headers, request.body, self.now):
             self.problem("the signature or its time is wrong")
             return Reply(status=401)
@@ -52,6 +54,8 @@ class FormReceiver(LoopbackServer):
         return replied({"message": wrong}, 400)
 
     def answer(self, request: Request) -> Reply:
+        if request.method == "HEAD":
+            return Reply(status=405)
         body = request.json()
         wrong = self.fault(body)
         if wrong:
