@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from alertengine import config, registry
-from alertengine.clock import SystemClock
+from alertengine.clock import SteadyClock, SystemClock
 from alertengine.config import Settings
 from alertengine.core.model import ActionSpec
 from alertengine.datadir import DataDir
@@ -26,6 +26,7 @@ from alertengine.passes import PassSigner
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock
 from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
+from alertengine.store import life
 from alertengine.tools import Tools
 
 _COMMON = {"kind", "description", "risk", "approvals", "secret"}
@@ -83,7 +84,6 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         stack.enter_context(data.held())
         secret = keys(settings, data).secret
-        clock = clock or SystemClock()
         client = http or Http()
         stack.push_async_callback(client.close)
         signs = signer(settings)
@@ -91,6 +91,9 @@ async def open_engine(
             settings.store_path, signs, signs.key.name
         )
         stack.push_async_callback(store.close)
+        machine = clock or SystemClock()
+        newest = await store.fetch(life.newest())
+        clock = SteadyClock(machine, newest or machine.wall())
         tools = Tools(
             http=client,
             clock=clock,

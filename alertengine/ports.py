@@ -16,7 +16,10 @@ from alertengine.errors import Fault
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Aware UTC wall time."""
+        """The time that everything here goes by: aware, UTC, and never before what it was."""
+
+    def wall(self) -> datetime:
+        """What the machine's clock shows: for signatures that others judge by theirs."""
 
     def monotonic(self) -> float:
         """Seconds that never go back."""

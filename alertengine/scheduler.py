@@ -1,4 +1,7 @@
-"""What runs by itself: a poll loop a service, the outbox, and the coarse jobs."""
+"""What runs by itself: a poll loop a service, the outbox, and the coarse jobs.
+
+Everything is paced by the monotonic clock: a wall clock that is set back makes nothing wait.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]
 
 from alertengine.core.model import Service
 from alertengine.pipeline.advance import advance, sweep
@@ -49,10 +50,8 @@ class Scheduler:
         self._outbox: asyncio.Task[None] | None = None
         self._listeners: list[asyncio.Task[None]] = []
         self._verify_after = 0.0
-        self._jobs = AsyncIOScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._stopping = asyncio.Event()
+        self._jobs: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         await self.refresh()
@@ -65,12 +64,10 @@ class Scheduler:
         for work in self._hourly:
             self._every(HOUR_S, work)
         self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
-        self._jobs.start()
 
     async def stop(self) -> None:
         """Stop asking, finish what runs: a recovery that started gets a moment to be recorded."""
-        if self._jobs.running:
-            self._jobs.shutdown(wait=False)
+        self._stopping.set()
         background = [*self._polls.values(), *self._listeners, *([self._outbox] if self._outbox else [])]
         for task in background:
             task.cancel()
@@ -78,6 +75,7 @@ class Scheduler:
         # What is finished may begin more (an approval its recovery), so until nothing is left.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
+                await asyncio.gather(*self._jobs)
                 while running := list(self._engine.memory.tasks):
                     await asyncio.wait(running)
 
@@ -143,20 +141,31 @@ class Scheduler:
                 await self._engine.clock.sleep(LISTEN_AGAIN_S)
 
     def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        async def guarded() -> None:
+        self._jobs.append(asyncio.create_task(self._repeat(seconds, work)))
+
+    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        """A job that takes long begins later the next time; none is begun twice, and what runs is not cut off."""
+        clock, wait = self._engine.clock, seconds
+        while not await _happens(self._stopping, wait):
+            began = clock.monotonic()
             try:
                 await work()
             except Exception as error:
                 log.warning("a periodic job failed: %s", error)
+            wait = max(0.0, seconds - (clock.monotonic() - began))
 
-        self._jobs.add_job(guarded, "interval", seconds=seconds)
 
-
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, but no longer than this."""
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event comes within this time."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
-        pass
+        return event.is_set()
+    return True
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer than this."""
+    await _happens(event, seconds)
     event.clear()

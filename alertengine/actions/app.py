@@ -72,7 +72,7 @@ class AppAction:
         url = run.service.recovery_url(name, dry_run=dry_run)
         message_id = f"{run.execution_id}-preview" if dry_run else run.execution_id
         body = request_body(name, run, dry_run=dry_run)
-        now = self._clock.now()
+        now = self._clock.wall()
         if dry_run:  # the SDK refuses an id that it has seen for something else
             message_id += f"-{int(now.timestamp() * 1e6)}"
         headers = {

@@ -97,7 +97,7 @@ class HttpAction:
         headers = {
             "content-type": "application/json",
             "idempotency-key": message_id,
-            **webhook_headers(secret, message_id, int(self._clock.now().timestamp()), body),
+            **webhook_headers(secret, message_id, int(self._clock.wall().timestamp()), body),
         }
         return await self._http.fetch("POST", url, timeout_s=timeout_s, headers=headers, body=body)
 

@@ -67,7 +67,7 @@ def retry_after(answer: Response, clock: Clock) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
-        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
+        return max(0.0, (parsedate_to_datetime(value) - clock.wall()).total_seconds())
     except (ValueError, TypeError):
         return None
 

@@ -107,7 +107,7 @@ class SlackChannel:
         )
         if self._secret is None or not (stamp.isascii() and stamp.isdigit()):
             return None
-        if abs(self._tools.clock.now().timestamp() - int(stamp[:15])) > TOLERANCE_S:
+        if abs(self._tools.clock.wall().timestamp() - int(stamp[:15])) > TOLERANCE_S:
             return None
         if not hmac.compare_digest(given.encode(), signature(self._secret, stamp, call.body).encode()):
             return None

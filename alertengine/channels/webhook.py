@@ -87,7 +87,7 @@ class WebhookChannel:
         body = json.dumps(shown, ensure_ascii=False).encode()
         headers = {"content-type": "application/json"}
         if self._form == "standard":
-            stamp = int(self._tools.clock.now().timestamp())
+            stamp = int(self._tools.clock.wall().timestamp())
             headers |= webhook_headers(secret, idempotency_key, stamp, body)
         answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body)
         if not answer.ok:

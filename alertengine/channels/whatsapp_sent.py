@@ -102,7 +102,7 @@ class SentWhatsAppChannel:
             return None
         # Standard Webhooks under another name.
         headers = {f"webhook-{part}": call.headers.get(f"x-webhook-{part}", "") for part in _SIGNED}
-        now = self._tools.clock.now().timestamp()
+        now = self._tools.clock.wall().timestamp()
         if not webhook_verified(secret.get_secret_value(), headers, call.body, now):
             return None
         payload = _object(_parsed(call.body).get("payload"))

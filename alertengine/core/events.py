@@ -53,6 +53,7 @@ class SystemEventType(StrEnum):
     STORE_CREATED = "store_created"
     STORE_RESTORED = "store_restored"
     MODE_CHANGED = "mode_changed"
+    CLOCK_JUMPED = "clock_jumped"
 
 
 class Stage(StrEnum):

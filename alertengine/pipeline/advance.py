@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -79,9 +80,14 @@ async def _start(engine: Engine, incident: Incident, step: Step) -> None:
     assert execution is not None
     assert action is not None
     data = {"execution_id": execution.id, "boot": engine.boot, "action": action.name}
-    # Durable before the effect: from here on a crash leaves an outcome that nobody knows, never a second run.
-    await record(engine, incident, [NewEvent(type=EventType.RECOVERY_STARTED, data=data)])
-    engine.spawn(execute(engine, incident, action, execution))
+
+    async def begin() -> None:
+        # Durable before the effect: from here on a crash leaves an outcome that nobody knows, never a second run.
+        await record(engine, incident, [NewEvent(type=EventType.RECOVERY_STARTED, data=data)])
+        engine.spawn(execute(engine, incident, action, execution))
+
+    # Whoever asked for it may be cancelled; a start on record without a run would be an unknown outcome.
+    await asyncio.shield(engine.spawn(begin()))
 
 
 async def _miss_start(engine: Engine, incident: Incident, step: Step) -> None:

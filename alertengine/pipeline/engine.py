@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from alertengine.clock import SteadyClock
 from alertengine.core.cost import Cost, Value, cost
 from alertengine.core.detection import Watch
+from alertengine.core.events import NewEvent
 from alertengine.core.gate import Gate
 from alertengine.core.language import DEFAULT, ENGLISH, Words, words
 from alertengine.core.mode import Condition
@@ -18,7 +20,7 @@ from alertengine.core.plans import PLANS, Plan
 from alertengine.core.policy import Policy
 from alertengine.http import Http
 from alertengine.passes import PassSigner
-from alertengine.ports import Action, Channel, Clock, Diagnoser, Report, Source
+from alertengine.ports import Action, Channel, Diagnoser, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
 
@@ -50,15 +52,17 @@ class Memory:
     """When the sweep last ran (monotonic)."""
     condition: Condition = field(default_factory=Condition)
     """Which of the daemon's own parts fail."""
-    unrecorded_modes: list[dict[str, Any]] = field(default_factory=list)
-    """Changes of mode that are not in the store yet."""
+    clock_gap_s: float = 0.0
+    """How far the machine's clock was from the time on record when that was last noted."""
+    unrecorded: list[NewEvent] = field(default_factory=list)
+    """Events about the daemon itself that are not in the store yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """The parts of a running daemon. `new_id` makes an unguessable id with a prefix, `jitter` a number in 0-1."""
 
-    clock: Clock
+    clock: SteadyClock
     http: Http
     store: Store
     source: Source

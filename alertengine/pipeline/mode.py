@@ -8,6 +8,8 @@ from typing import Any
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.message import MessageKind
 from alertengine.core.mode import Condition, Fact, Mode
+from alertengine.core.model import rfc3339
+from alertengine.core.steady import FOLLOW_S
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline.emergency import tell_everyone
 from alertengine.pipeline.engine import Engine
@@ -22,14 +24,15 @@ STALLED_AFTER_S = 30.0
 async def look(engine: Engine) -> Condition:
     """Look at every part now, record a change of mode, and tell people where it is an emergency."""
     before = engine.memory.condition
+    _see_clock(engine)
     after = before.see(await _facts(engine), engine.clock.monotonic())
     engine.memory.condition = after
     if before.mode is not after.mode:
         log.warning("Mode %s. %s", after.mode, "; ".join(after.reasons))
-        engine.memory.unrecorded_modes.append({"mode": str(after.mode), "reasons": after.reasons})
+        _note(engine, SystemEventType.MODE_CHANGED, mode=str(after.mode), reasons=after.reasons)
         if Mode.EMERGENCY in (before.mode, after.mode):
             engine.spawn(_tell(engine, after))
-    if engine.memory.unrecorded_modes and engine.store.trouble is None:
+    if engine.memory.unrecorded and engine.store.trouble is None:
         await _record(engine)
     return after
 
@@ -65,6 +68,7 @@ async def _facts(engine: Engine) -> list[Fact]:
     facts = [
         Fact(part="store", trouble=engine.store.trouble, costs=Mode.EMERGENCY),
         Fact(part="loop", trouble=loop_trouble(engine)),
+        Fact(part="clock", trouble=engine.clock.look().trouble),
     ]
     for name, state in (await channels(engine)).items():
         trouble = f"channel {name}: {state['error']}" if state["state"] == "failing" else None
@@ -73,15 +77,28 @@ async def _facts(engine: Engine) -> list[Fact]:
 
 
 async def _record(engine: Engine) -> None:
-    """Write down the changes of mode, those that could not be written at their time among them."""
-    changes = list(engine.memory.unrecorded_modes)
-    events = [NewEvent(type=SystemEventType.MODE_CHANGED, data=change) for change in changes]
+    """Write down what happened to the daemon itself, what could not be written at its time too."""
+    events = list(engine.memory.unrecorded)
     name = engine.new_id("mode")
     try:
         await engine.store.transact(lambda tx: tx.append(SYSTEM_TREE, name, events, 0, engine.now()))
     except AlertEngineError:
         return  # they are kept for the next look
-    del engine.memory.unrecorded_modes[: len(changes)]
+    del engine.memory.unrecorded[: len(events)]
+
+
+def _note(engine: Engine, kind: SystemEventType, **data: Any) -> None:
+    engine.memory.unrecorded.append(NewEvent(type=kind, data=data))
+
+
+def _see_clock(engine: Engine) -> None:
+    """Note each jump of the machine's clock, and when it is believed or right again."""
+    gap_s = engine.clock.look().gap_s
+    if abs(gap_s - engine.memory.clock_gap_s) > FOLLOW_S:
+        engine.memory.clock_gap_s = gap_s
+        log.warning("The machine's clock is %.0f s from the time on record.", gap_s)
+        wall = rfc3339(engine.clock.wall())
+        _note(engine, SystemEventType.CLOCK_JUMPED, machine=wall, ahead_s=round(gap_s, 3))
 
 
 async def _tell(engine: Engine, condition: Condition) -> None:

@@ -15,18 +15,27 @@ from alertengine.store.prune import closed_before, prune
 log = logging.getLogger(__name__)
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+HOLD_S = 86_400.0
+"""After a jump of the clock nothing is forgotten for a day: time for people to see it."""
+LONG_AWAY_S = 86_400.0
 AT_ONCE = timedelta(hours=25)
 """One run forgets no more than what ended within this span, so that a wrong clock cannot empty the store."""
 
 
 class Retention:
-    """Run it every hour. The first run only looks at the clock."""
+    """Run it every hour. The first run only looks at the clock.
+
+    Whether an incident is old is judged by a clock, and what is forgotten does not come back. So a clock that jumped,
+    or was far ahead of the record when the daemon started, is waited for, and one run never forgets much.
+    """
 
     def __init__(self, engine: Engine, days: float, archive: Path | None) -> None:
         self._engine = engine
         self._days = days
         self._archive = archive
         self._looked: tuple[datetime, float] | None = None
+        self._held_until = 0.0
+        """Monotonic."""
 
     async def run(self) -> int:
         """Prune what is due; answer how many incidents that was."""
@@ -61,12 +70,15 @@ class Retention:
 
     def _clock_is_steady(self) -> bool:
         """Wall time went as far as it should have since the last look, so that old incidents really are old."""
-        now, ticks = self._engine.clock.now(), self._engine.clock.monotonic()
+        clock = self._engine.clock
+        now, ticks = clock.now(), clock.monotonic()
         before, self._looked = self._looked, (now, ticks)
         if before is None:
+            if clock.leap_s > LONG_AWAY_S:
+                self._held_until = ticks + HOLD_S
             return False
         jump = (now - before[0]) - timedelta(seconds=ticks - before[1])
         if abs(jump) > CLOCK_TOLERANCE:
-            log.warning("The clock jumped by %s; nothing is forgotten until it is steady.", jump)
-            return False
-        return True
+            log.warning("The clock jumped by %s; nothing is forgotten for a day.", jump)
+            self._held_until = ticks + HOLD_S
+        return ticks >= self._held_until and clock.look().trouble is None

@@ -61,7 +61,7 @@ class HealthSource:
         if service.sealed_secret is not None:
             try:
                 secret = self._vault.open(service.sealed_secret)
-                now = int(self._clock.now().timestamp())
+                now = int(self._clock.wall().timestamp())
                 headers |= webhook_headers(secret, self._new_id("req"), now, b"")
             except ConfigError as error:
                 raise HttpError("blocked", str(error), sent=False) from error

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
+from datetime import datetime
 
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.merkle import Frontier, peak_coordinates
+from alertengine.core.model import parse_time, rfc3339
 from alertengine.ledger.export import Nodes
 from alertengine.ledger.mark import Mark, Seen
+from alertengine.store.base import Query
 
 _READ = "SELECT value FROM meta WHERE name = 'incarnation'"
 _WRITE = "INSERT INTO meta (name, value) VALUES ('incarnation', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -34,6 +38,20 @@ def begin(db: sqlite3.Connection, reason: str) -> tuple[str, NewEvent]:
     return fresh, NewEvent(type=kind, data=data)
 
 
+_BRING_FORWARD = (
+    "UPDATE delivery SET due_at = :now WHERE due_at > :now AND state IN ('queued', 'sending')",
+    "UPDATE delivery SET fallback_at = :now WHERE fallback_at > :now",
+    "UPDATE pass SET ended_at = :now WHERE ended_at IS NULL",
+    "DELETE FROM verification WHERE first_at > :now",
+)
+
+
+def bring_forward(db: sqlite3.Connection, now: datetime) -> None:
+    """Nothing waits for a time that a wrong clock gave, and nothing that was let in by it goes on."""
+    for sql in _BRING_FORWARD:
+        db.execute(sql, {"now": rfc3339(now)})
+
+
 def fault(db: sqlite3.Connection, mark: Mark) -> str | None:
     """Why this file is not the store that was left here, or None."""
     seen = mark.read()
@@ -51,6 +69,23 @@ def fault(db: sqlite3.Connection, mark: Mark) -> str | None:
     if _root(db, seen) != seen.root:
         return f"the first {seen.size} entries of the log of {seen.tree} are not those that were acknowledged"
     return None
+
+
+def newest() -> Query[datetime | None]:
+    """The newest time in the ledger: no event is ever earlier."""
+    return Query(
+        sql="SELECT CAST(e.body AS TEXT) FROM checkpoint c JOIN event e ON e.tree = c.tree AND e.idx = c.size - 1",
+        params=(),
+        decode=lambda rows: max((at for row in rows if (at := _time_in(row[0]))), default=None),
+    )
+
+
+def _time_in(body: str) -> datetime | None:
+    """When a body says that it was written; None where it is not ours, which verification tells of."""
+    try:
+        return parse_time(json.loads(body)["at"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def total_events(db: sqlite3.Connection) -> int:

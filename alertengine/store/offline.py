@@ -41,7 +41,7 @@ def one_transaction(path: Path, signer: CheckpointSigner) -> Iterator[SqliteTran
 def accept(path: Path, signer: CheckpointSigner, reason: str, now: datetime) -> None:
     """Take this file as the store from now on: a new life, in which no link of the old one works."""
     with one_transaction(path, signer) as tx:
-        tx.begin_life(reason, now)
+        tx.start_over(reason, now)
 
 
 def rotate(path: Path, key: Path, now: datetime) -> str:

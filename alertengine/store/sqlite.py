@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from alertengine.core.events import Event, NewEvent
-from alertengine.core.model import parse_time
+from alertengine.core.events import Event, NewEvent, SystemEventType
 from alertengine.errors import Stale, StoreDamaged, StoreUnavailable
 from alertengine.ledger.bundle import render
 from alertengine.ledger.export import export_file
@@ -46,12 +45,12 @@ class SqliteTransaction:
         self.db = db
         self._ledger = ledger
         self._states = States(db)
-        self._latest = _latest(db)
         self._mark = mark
         self._guarded = False
         """A savepoint stands where the open piece began."""
         self._total = life.total_events(db)
         self._incarnation = life.incarnation(db)
+        self._latest = self.fetch(life.newest())
 
     def now(self, wall: datetime) -> datetime:
         return wall if self._latest is None else max(wall, self._latest)
@@ -82,6 +81,15 @@ class SqliteTransaction:
             self._states.put(after)
         self._latest = at
         return appended
+
+    def start_over(self, reason: str, at: datetime) -> None:
+        """A new life at this time, however far ahead the record is; each log says so, so that all go on from here."""
+        self._latest = None
+        self.begin_life(reason, at)
+        begun = NewEvent(type=SystemEventType.STORE_RESTORED, data={"incarnation": self._incarnation})
+        for (tree,) in self.db.execute("SELECT tree FROM tree WHERE tree <> ?", (SYSTEM_TREE,)).fetchall():
+            self._ledger.append(tree, LEDGER_INCIDENT, [begun], self._last(tree, LEDGER_INCIDENT), at)
+        life.bring_forward(self.db, at)
 
     def begin_life(self, reason: str, at: datetime) -> None:
         """From here on the store is another one than any copy of it."""
@@ -272,12 +280,3 @@ def connect(path: Path) -> sqlite3.Connection:
             f"{path} is not a sound store ({error}). Restore it: alertengine restore FILE"
         ) from error
     return db
-
-
-def _latest(db: sqlite3.Connection) -> datetime | None:
-    """The newest time in the ledger: no event is ever earlier."""
-    row = db.execute(
-        "SELECT max(json_extract(CAST(e.body AS TEXT), '$.at')) FROM checkpoint c JOIN event e"
-        " ON e.tree = c.tree AND e.idx = c.size - 1"
-    ).fetchone()
-    return parse_time(row[0]) if row[0] else None

@@ -31,6 +31,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._passed)
 
+    def wall(self) -> datetime:
+        return self.now()
+
     def monotonic(self) -> float:
         return self._passed
 

@@ -20,7 +20,7 @@ def router(engine: Engine, nudge: Callable[[str], None]) -> APIRouter:
         """Poll this service now. Signed with the service's secret (Standard Webhooks)."""
         service = await engine.store.fetch(directory.service(tenant_id, service_id))
         body = await request.body()
-        now = engine.now().timestamp()
+        now = engine.clock.wall().timestamp()
         sealed = service.sealed_secret if service else None
         if sealed is None or not webhook_verified(engine.vault.open(sealed), request.headers, body, now):
             raise Unauthorized("A valid signature of the service is needed.")

@@ -77,6 +77,8 @@ async def test_a_clock_set_back_silences_nothing_for_longer(world: World) -> Non
     incident = await world.fail()
     world.clock.set_wall(START - timedelta(days=300))
     await world.tick()
+    assert "alert_queued" not in await world.types(incident)
+    await world.tick(DAY)
 
     assert "alert_queued" in await world.types(incident)
 
