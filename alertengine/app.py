@@ -24,7 +24,7 @@ from alertengine.ledger.keys import open_signer
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.passes import PassSigner
 from alertengine.pipeline.engine import Engine
-from alertengine.ports import Action, Channel, Clock
+from alertengine.ports import Action, Channel, Clock, Model
 from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
 from alertengine.store import life
 from alertengine.tools import Tools
@@ -43,12 +43,13 @@ class Keys:
 def load_settings(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
     """`config.load` with the kinds that the registry knows."""
     return config.load(
-        path, environ, overrides, {"channels": _model_of("channels"), "actions": _model_of("actions")}
+        path, environ, overrides, {what: _model_of(what) for what in ("channels", "actions", "diagnosis")}
     )
 
 
 def _model_of(what: str) -> Any:
-    table = {"channels": registry.CHANNELS, "actions": registry.ACTIONS}[what]
+    tables = {"channels": registry.CHANNELS, "actions": registry.ACTIONS, "diagnosis": registry.DIAGNOSERS}
+    table = tables[what]
 
     def model(kind: str) -> type[BaseModel] | None:
         return registry.config_model(table, kind) if kind in table else None
@@ -102,12 +103,17 @@ async def open_engine(
             webhook_secret=lambda tenant: derived_webhook_secret(secret, tenant),
             public_url=settings.server.base_url,
         )
+        model = _model(settings, tools)
+        if model is not None:
+            stack.push_async_callback(model.close)
         yield Engine(
             clock=clock,
             http=client,
             store=store,
             source=registry.load(registry.SOURCES, "health")(tools, settings.poll.timeout_s),
-            diagnoser=registry.load(registry.DIAGNOSERS, settings.diagnosis.provider)(),
+            diagnoser=registry.load(registry.DIAGNOSERS, "rules")(),
+            model=model,
+            terms=settings.diagnosis.terms(),
             channels=_channels(settings, tools),
             actions=_actions(settings, tools),
             catalogue=catalogue(settings),
@@ -128,6 +134,15 @@ async def open_engine(
 def new_id(prefix: str) -> str:
     """An unguessable id: 80 random bits, in characters that survive every channel."""
     return f"{prefix}_{secrets.token_hex(10)}"
+
+
+def _model(settings: Settings, tools: Tools) -> Model | None:
+    """Whoever is asked beside the rules."""
+    section = settings.diagnosis
+    if section.provider == "rules":
+        return None
+    model: Model = registry.load(registry.DIAGNOSERS, section.provider)(section, tools)
+    return model
 
 
 def _channels(settings: Settings, tools: Tools) -> dict[str, Channel]:

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from alertengine.core.cost import Value
 from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Feature, Plan
+from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import ConfigError
 from alertengine.policy_settings import PolicySection
 from alertengine.service_settings import ServiceSection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
-"""For `channels` and `actions`: the settings model of a kind, or None where there is no such kind."""
+"""For `channels`, `actions` and `diagnosis`: the settings model of a kind, or None where there is no such kind."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 M = TypeVar("M", bound=BaseModel)
@@ -79,10 +80,6 @@ class Auth(_Section):
 class Poll(_Section):
     interval_s: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 4.0
-
-
-class DiagnosisSection(_Section):
-    provider: Literal["rules"] = "rules"
 
 
 class RetentionSection(_Section):
@@ -182,6 +179,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "ALERTENGINE_ADMIN_KEY": ("auth", "admin_key"),
     "LOOP_INTERVAL_S": ("poll", "interval_s"),
     "POLICY_MIN_SCORE_TO_ALERT": ("policy", "min_score_to_alert"),
+    "ANTHROPIC_API_KEY": ("diagnosis", "api_key"),
 }
 """Variables with a name of their own. Any key can also be given as ALERTENGINE_SECTION__KEY, a channel's or an
 action's as ALERTENGINE_CHANNELS__NAME__KEY."""
@@ -225,8 +223,9 @@ def load(
     _apply_channel_environment(raw, environ)
     unknown = raw.keys() - _SECTIONS.keys() - set(_TABLES)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
+    models = {**_SECTIONS, "diagnosis": _diagnosis(raw.get("diagnosis"), kinds, problems)}
     sections: dict[str, Any] = {
-        name: _section(name, model, raw.get(name, {}), problems) for name, model in _SECTIONS.items()
+        name: _section(name, model, raw.get(name, {}), problems) for name, model in models.items()
     }
     named: dict[str, Any] = {
         table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED
@@ -317,7 +316,7 @@ def _apply_channel_environment(raw: dict[str, Any], environ: Mapping[str, str]) 
 
 def _inline_secret_files(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
     """Every secret may stand in a file of its own: `key_file` names it, relative to the configuration."""
-    tables = [("auth", raw.get("auth"))]
+    tables = [(section, raw.get(section)) for section in ("auth", "diagnosis")]
     for kind in _NAMED:
         rows = raw.get(kind)
         tables += [(f"{kind}.{name}", row) for name, row in rows.items()] if isinstance(rows, dict) else []
@@ -342,6 +341,15 @@ def _inline(table: dict[str, Any], key: str, where: str, folder: Path, problems:
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{where}.{key}: {file} cannot be read: {getattr(error, 'strerror', error)}")
         table[name] = "unreadable" * 8  # so that one missing file is one problem
+
+
+def _diagnosis(raw: Any, kinds: Kinds, problems: list[str]) -> type[BaseModel]:
+    """The settings that go with the provider that is named."""
+    provider = raw.get("provider", "rules") if isinstance(raw, dict) else "rules"
+    model = kinds["diagnosis"](provider) if isinstance(provider, str) and "diagnosis" in kinds else None
+    if model is None and provider != "rules":
+        problems.append(f"diagnosis.provider: {provider!r} is not a provider of diagnoses")
+    return model or DiagnosisSection
 
 
 def _section(name: str, model: type[BaseModel], raw: Any, problems: list[str]) -> BaseModel | None:

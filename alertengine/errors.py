@@ -205,3 +205,19 @@ class HttpError(AlertEngineError):
         self.kind = kind
         self.sent = sent
         super().__init__(detail)
+
+
+class ModelFailed(AlertEngineError):
+    """The model gave no answer that can be used.
+
+    `charged`: tokens that were counted all the same; `unsure`: the provider may have worked on it, and nobody knows
+    what it counts. `at_fault`: the provider itself failed, and is better left alone for a while.
+    """
+
+    def __init__(
+        self, reason: str, *, charged: Any = None, unsure: bool = False, at_fault: bool = False
+    ) -> None:
+        self.charged = charged
+        self.unsure = unsure
+        self.at_fault = at_fault
+        super().__init__(reason)

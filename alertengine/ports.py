@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from alertengine.core.diagnosis.model import Finding
+from alertengine.core.diagnosis.question import Question
 from alertengine.core.message import Message, MessageKind
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.snapshot import Snapshot
+from alertengine.core.spend import Prices, Usage
 from alertengine.errors import Fault
 
 
@@ -226,3 +228,33 @@ class Diagnoser(Protocol):
     name: str
 
     async def diagnose(self, snapshot: Snapshot) -> Finding: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a model answered: `said` as it stands there, unread and untrusted."""
+
+    said: object
+    model: str
+    usage: Usage | None
+    """None where it was not told."""
+    request_id: str | None = None
+
+
+class Model(Protocol):
+    """Something that can be asked for a second reading, for money. It decides nothing."""
+
+    name: str
+    model: str
+    prices: Prices
+
+    def complaint(self) -> str | None:
+        """Why it cannot be asked as it is configured; None where nothing speaks against it."""
+
+    async def prepare(self) -> None:
+        """Whatever takes time before the first question."""
+
+    async def ask(self, question: Question, max_tokens: int, limit_s: float) -> Answer:
+        """Ask once. Raises `ModelFailed`."""
+
+    async def close(self) -> None: ...

@@ -29,6 +29,8 @@ ACTIONS: Mapping[str, str] = {
 }
 DIAGNOSERS: Mapping[str, str] = {
     "rules": "alertengine.diagnosers.rules:RulesDiagnoser",
+    "claude": "alertengine.diagnosers.claude:ClaudeModel",
+    "openai_compatible": "alertengine.diagnosers.openai_compatible:OpenAICompatibleModel",
 }
 SOURCES: Mapping[str, str] = {
     "health": "alertengine.sources.health:HealthSource",

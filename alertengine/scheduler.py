@@ -64,12 +64,15 @@ class Scheduler:
         for work in self._hourly:
             self._every(HOUR_S, work)
         self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
+        if self._engine.model is not None:
+            self._engine.spawn(self._engine.model.prepare())
 
     async def stop(self) -> None:
         """Stop asking, finish what runs: a recovery that started gets a moment to be recorded."""
         self._stopping.set()
         background = [*self._polls.values(), *self._listeners, *([self._outbox] if self._outbox else [])]
-        for task in background:
+        # What a model would still say is not waited for: the message goes without it.
+        for task in [*background, *self._engine.memory.asking]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         # What is finished may begin more (an approval its recovery), so until nothing is left.

@@ -16,7 +16,8 @@ DISCORD_LIMIT = 2000
 SUPPRESS_EMBEDS = 4
 
 _OVER = frozenset({MessageKind.RECOVERED, MessageKind.HEALED, MessageKind.CLOSED})
-_TRIGGERS = ASKS | {MessageKind.UNKNOWN, MessageKind.EXPIRED}
+_TRIGGERS = ASKS | {MessageKind.DIAGNOSIS, MessageKind.UNKNOWN, MessageKind.EXPIRED}
+"""What else is known only adds to an open incident there; anything that is neither acknowledges it."""
 _SEVERITIES = {"critical": "critical", "error": "error", "warning": "warning", "info": "info"}
 
 

@@ -40,7 +40,19 @@ MEANINGS: Mapping[str, str] = {
     "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
     "retention.days": "How long a closed incident stays in the store; it goes into the archive first.",
     "retention.archive_dir": "Where the bundles of pruned incidents go, in the data directory; empty keeps none.",
-    "diagnosis.provider": "Who names the cause: `rules`, in this process, from the service's own evidence.",
+    "diagnosis.provider": "Who is asked beside the rules, which always diagnose, at once: `rules` alone, `claude` or "
+    "`openai_compatible`.",
+    "diagnosis.model": "Which model. A fast one answers within the deadline.",
+    "diagnosis.api_key": "The provider's key.",
+    "diagnosis.base_url": "Where the provider's API is.",
+    "diagnosis.deadline_s": "How long the first message waits for the model at most; later its reading follows.",
+    "diagnosis.limit_s": "After this its answer is given up.",
+    "diagnosis.max_tokens": "How long its answer may be.",
+    "diagnosis.second_opinion": "Ask twice, the second time to doubt; people see where the two disagree. Costs twice.",
+    "diagnosis.tokens_per_day": "What a tenant's questions may use on a day (UTC), in tokens.",
+    "diagnosis.usd_per_day": "The same in dollars. Past either the rules go on alone, and messages say so.",
+    "diagnosis.usd_per_million_in": "The price of a million tokens asked; the provider's usual one unless set.",
+    "diagnosis.usd_per_million_out": "The price of a million tokens answered.",
 }
 LISTED: Mapping[str, str] = {
     "policy.steps.after_s": "Seconds since the first message without an acknowledgement, an approval or a rejection; 0 "

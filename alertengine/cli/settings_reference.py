@@ -26,8 +26,8 @@ starts: all problems in one list, each with its key, exit status 2.
 The data directory holds the store, the socket and generated secrets, and belongs to one daemon at a time:
 `--data-dir`, else `ALERTENGINE_DATA_DIR`, else `$XDG_STATE_HOME/alertengine`, else `~/.local/state/alertengine`.
 
-- **Secrets in files.** In `[auth]`, channels and actions, `key_file = "PATH"` stands for `key`. The path is relative
-  to the configuration; a file that others can read is refused.
+- **Secrets in files.** In `[auth]`, `[diagnosis]`, channels and actions, `key_file = "PATH"` stands for `key`. The
+  path is relative to the configuration; a file that others can read is refused.
 - **Environment.** Any key is `ALERTENGINE_SECTION__KEY`, a channel's or an action's
   `ALERTENGINE_CHANNELS__NAME__KEY`. Some have a name of their own:
 """
@@ -54,6 +54,7 @@ def configuration() -> str:
         parts += [f"## `[{name}]`", "", *_table(f"{name}.", model), ""]
         if name == "policy":
             parts += _lists()
+        parts += list(_providers()) if name == "diagnosis" else []
     parts += ["## Channels: `[channels.NAME]`", "", "How people are reached. Without any, the console.", ""]
     parts += _kinds(registry.CHANNELS)
     parts += ["## Recoveries: `[actions.NAME]`", ""]
@@ -112,6 +113,19 @@ def _kinds(table: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def _providers() -> Iterator[str]:
+    """Whoever can be asked for a diagnosis: the same keys, with other defaults."""
+    for kind in registry.DIAGNOSERS:
+        model = registry.config_model(registry.DIAGNOSERS, kind)
+        own = {name: f.default for name, f in model.model_fields.items() if name in ("model", "base_url")}
+        usual = [
+            f"`{name}` is `{value}` unless set." for name, value in own.items() if isinstance(value, str)
+        ]
+        about = " ".join([*(model.__doc__ or "").split(), *usual])
+        example = registry.example(registry.DIAGNOSERS, kind)
+        yield from (f"### provider `{kind}`", "", about, "", "```toml", example, "```", "")
+
+
 def _table(prefix: str, model: type[BaseModel]) -> Iterator[str]:
     schema = model.model_json_schema(by_alias=True)
     yield "| key | value | default | |"
@@ -126,7 +140,8 @@ def _default(name: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> 
     if name in schema.get("required", ()):
         return "needed"
     value = field.get("default")
-    return "" if value in (None, "", {}, []) else f"`{value}`"
+    shown = str(value).lower() if isinstance(value, bool) else value
+    return "" if value in (None, "", {}, []) else f"`{shown}`"
 
 
 def _kind(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

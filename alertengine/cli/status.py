@@ -131,7 +131,17 @@ def _mode(seen: Json) -> Text:
     for reason in seen["reasons"]:
         said.append(f"\n  {visible(reason)}", "yellow")
     said.append("\nchannels ", "dim").append(_channels(seen))
+    if seen.get("model"):
+        said.append("\nmodel    ", "dim").append(visible(_model(seen["model"])))
     return said
+
+
+def _model(model: Json) -> str:
+    """Who is asked beside the rules, and what it cost today."""
+    today, budget = model["today"], model["budget"]
+    spent = f"{today['usd']:.4f} USD in {_many(today['calls'], 'call')} today, {budget['usd']:g} USD a tenant at most"
+    trouble = f", {model['reason']}" if model["reason"] else ""
+    return f"{model['provider']} {model['model']} {model['state']}{trouble} · {spent}"
 
 
 def _counts(seen: Json) -> str:

@@ -57,6 +57,10 @@ INSTEAD: Mapping[str, object] = {
     "auth.secret": "32 characters that nobody can guess",
     "auth.admin_key": "16 characters that nobody can guess",
     "policy.decision_timeout_s": 900.0,
+    "diagnosis.model": "claude-haiku-5-5",
+    "diagnosis.base_url": "https://api.anthropic.com",
+    "diagnosis.usd_per_million_in": 1.0,
+    "diagnosis.usd_per_million_out": 5.0,
 }
 """Shown where there is no default to show."""
 

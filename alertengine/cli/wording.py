@@ -42,7 +42,22 @@ def _diagnosed(data: Data) -> str:
         lines.append(f"· and {len(evidence) - SHOWN_EVIDENCE} more")
     action = data.get("action")
     lines.append(f"proposes {_action(action)}" if action else "has no recovery to propose")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_of_model(data)])
+
+
+def _of_model(data: Data) -> list[str]:
+    """Whether a model was asked, what came of it, and what it cost."""
+    model = data.get("model")
+    if not model:
+        return []
+    name = f"{model.get('provider')} {model.get('model')}"
+    told = {"asked": f"{name} is asked", "answered": f"{name} has read it too"}
+    lines = [told.get(model["state"], f"without {name}: {model.get('reason')}")]
+    for call in model.get("calls", ()):
+        spent = f"{call['tokens_in'] + call['tokens_out']} tokens, {call['cost_usd']:.4f} USD"
+        at_most = "" if call["counted"] else " at most"
+        lines.append(f"· {spent}{at_most}, prompt {call['prompt']}, input {call['input_sha256'][:12]}")
+    return lines
 
 
 def _action(action: Data) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from alertengine.core.contents import named_cause
+from alertengine.core.diagnosis.told import named_cause
 from alertengine.core.events import Event, EventType
 from alertengine.core.language import ENGLISH, Words
 

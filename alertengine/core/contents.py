@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from alertengine.core import experience
 from alertengine.core.cost import Cost
+from alertengine.core.diagnosis import told
+from alertengine.core.diagnosis.harmless import unlinked
 from alertengine.core.incident import DECIDABLE, Execution, Incident
 from alertengine.core.language import Words
 from alertengine.core.message import MessageKind
@@ -45,6 +47,7 @@ def _asking(said: str, incident: Incident, words: Words, *more: str) -> Contents
         "measured": measured(incident, words),
         "cause": cause(incident, words),
         "evidence": evidence(incident, words),
+        "model": told.of_model(incident.diagnosis or {}, words),
         "proposal": proposal(incident, words),
     }
     return _lines(said, parts, *more)
@@ -70,6 +73,21 @@ def _reminder(incident: Incident, words: Words) -> Contents:
 def _link(incident: Incident, words: Words) -> Contents:
     parts = {"measured": measured(incident, words), "proposal": proposal(incident, words)}
     return _lines(words("message.link", title=title(incident, words)), parts)
+
+
+def _diagnosis(incident: Incident, words: Words) -> Contents:
+    """What came to light after people were asked; the question stays as it was."""
+    diagnosis = incident.diagnosis or {}
+    own = (
+        {}
+        if diagnosis.get("rules")
+        else {"cause": cause(incident, words), "evidence": evidence(incident, words)}
+    )
+    still = words("message.diagnosis.nothing")
+    if incident.action is not None:
+        still = words("message.diagnosis.still", action=incident.action.name)
+    parts = {**own, "model": told.of_model(diagnosis, words), "proposal": still}
+    return _lines(words("message.diagnosis", title=title(incident, words)), parts)
 
 
 def _acknowledged(incident: Incident, words: Words) -> Contents:
@@ -143,25 +161,21 @@ def _closed(incident: Incident, words: Words) -> Contents:
 
 
 def cause(incident: Incident, words: Words) -> str:
-    """Why, and how sure; empty before there is a diagnosis."""
-    diagnosis = incident.diagnosis
-    if diagnosis is None:
+    """Why by the rules, and how sure; empty before there is a diagnosis."""
+    if incident.diagnosis is None:
         return ""
-    if diagnosis["cause"] == "unclear":
-        return words("why.unclear", summary=diagnosis["summary"])
-    source = words("why.rules") if diagnosis["source"] == "rules" else diagnosis["source"]
-    sure = words("number.percent", n=round(100 * diagnosis["confidence"]))
-    return words("why.likely", cause=named_cause(diagnosis["cause"], words), sure=sure, source=source)
-
-
-def named_cause(name: str, words: Words) -> str:
-    return words(f"cause.{name}") if words.has(f"cause.{name}") else name
+    rules = told.by_rules(incident.diagnosis)
+    if rules["cause"] == "unclear":
+        return words("why.unclear", summary=unlinked(rules["summary"]))
+    source = words("why.rules") if rules["source"] == "rules" else rules["source"]
+    named, sure = told.named_cause(rules["cause"], words), told.percent(rules, words)
+    return words("why.likely", cause=named, sure=sure, source=source)
 
 
 def evidence(incident: Incident, words: Words) -> str:
     """The strongest measurement behind it, as it was measured."""
-    found = (incident.diagnosis or {}).get("evidence", ())
-    return words("why.measured", evidence=found[0]["text"]) if found else ""
+    found = told.by_rules(incident.diagnosis or {}).get("evidence", ())
+    return words("why.measured", evidence=unlinked(found[0]["text"])) if found else ""
 
 
 def proposal(incident: Incident, words: Words) -> str:
@@ -190,6 +204,7 @@ _CONTENTS: Mapping[MessageKind, Callable[[Incident, Words], Contents]] = {
     MessageKind.ESCALATION: _escalation,
     MessageKind.REMINDER: _reminder,
     MessageKind.LINK: _link,
+    MessageKind.DIAGNOSIS: _diagnosis,
     MessageKind.ACKNOWLEDGED: _acknowledged,
     MessageKind.AUTHORIZED: _authorized,
     MessageKind.REJECTED: _rejected,

@@ -125,6 +125,7 @@ _SIGN: Mapping[MessageKind, str] = {
     MessageKind.ESCALATION: "🔴",
     MessageKind.REMINDER: "🔴",
     MessageKind.LINK: "🔴",
+    MessageKind.DIAGNOSIS: "🔎",
     MessageKind.ACKNOWLEDGED: "👀",
     MessageKind.AUTHORIZED: "▶️",
     MessageKind.REJECTED: "✋",

@@ -18,6 +18,7 @@ class MessageKind(StrEnum):
     ESCALATION = "escalation"
     REMINDER = "reminder"
     LINK = "link"
+    DIAGNOSIS = "diagnosis"
     ACKNOWLEDGED = "acknowledged"
     AUTHORIZED = "authorized"
     REJECTED = "rejected"

@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from alertengine.core.diagnosis.harmless import unlinked
 from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.diagnosis.reading import mapping, number
+from alertengine.core.diagnosis.redaction import clean
 from alertengine.core.model import rfc3339
 
 
@@ -105,9 +107,9 @@ def read_report(at: datetime, report: Any) -> Snapshot:
         p95_ms=number(metrics.get("overall_p95_ms")),
         error_rate=number(metrics.get("error_rate")),
         sample_size=None if samples is None else int(samples),
-        headline=text(worst.get("message")) or f"health is {status}",
+        headline=unlinked(clean(worst.get("message"), 200)) or f"health is {status}",
         symptom=text(worst.get("type"), 40),
-        route=text(worst.get("route")),
+        route=unlinked(clean(worst.get("route"), 200)) or None,
         value=number(worst.get("value")),
         usual=number(worst.get("usual")),
         since=text(worst.get("since"), 40),

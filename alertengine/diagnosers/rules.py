@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from alertengine.core.diagnosis.model import Finding
 from alertengine.core.diagnosis.rules import diagnose
 from alertengine.core.snapshot import Snapshot
+from alertengine.diagnosis_settings import DiagnosisSection
+
+
+class Config(DiagnosisSection):
+    """Fixed rules in this process, on the service's own evidence. Nothing leaves the machine."""
+
+    provider: Literal["rules"] = "rules"
+
+
+EXAMPLE = """
+[diagnosis]
+provider = "rules"
+"""
 
 
 class RulesDiagnoser:

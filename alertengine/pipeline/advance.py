@@ -36,6 +36,8 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
             return
         watch = engine.watch(incident.service_id)
         step = next_step(incident, watch, engine.policy, engine.now(), engine.boot)
+        if step is not None and step.do is Do.ASK and incident_id in engine.memory.thinking:
+            return  # for a moment, and whoever ends it comes back here
         try:
             if step is not None:
                 await _STEPS[step.do](engine, incident, step)
@@ -58,7 +60,7 @@ async def sweep(engine: Engine) -> None:
 
 
 async def _diagnose(engine: Engine, incident: Incident, step: Step) -> None:
-    await diagnose(engine, incident)
+    await diagnose(engine, incident, lambda: advance(engine, incident.tenant_id, incident.id))
 
 
 async def _ask(engine: Engine, incident: Incident, step: Step) -> None:

@@ -36,6 +36,11 @@ def recommend(actions: Sequence[ActionSpec], finding: Finding) -> ActionSpec | N
     return max(actions, key=lambda a: len(wanted & words(a)), default=None)
 
 
+def fits(action: ActionSpec, cause: str) -> bool:
+    """Its name or description speaks of this cause."""
+    return bool(_WORDS.get(cause, set()) & words(action))
+
+
 def words(action: ActionSpec) -> set[str]:
     return set(re.findall(r"[a-z]+", f"{action.name} {action.description}".lower()))
 

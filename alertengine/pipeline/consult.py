@@ -11,8 +11,8 @@ from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Health, Snapshot
 from alertengine.errors import NotFound
 from alertengine.pipeline.catalogue import recommend
-from alertengine.pipeline.diagnose import diagnosis_json
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.findings import diagnosis_json
 from alertengine.store import directory, incidents, runs
 
 

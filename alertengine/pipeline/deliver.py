@@ -31,7 +31,7 @@ from alertengine.store.outbox import Delivery
 log = logging.getLogger(__name__)
 
 BATCH = 50
-OPEN = ASKS | {MessageKind.ACKNOWLEDGED}
+OPEN = ASKS | {MessageKind.ACKNOWLEDGED, MessageKind.DIAGNOSIS}
 """What leaves the question open, and so the buttons under it."""
 SEND_DEADLINE_S = 20.0
 LEASE_S = 60.0

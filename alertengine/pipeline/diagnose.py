@@ -1,24 +1,32 @@
-"""Name the likely cause and the recovery to propose."""
+"""Name the likely cause and the recovery to propose: by rules at once, and let the model be asked beside them."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from alertengine.core.diagnosis.model import Finding
-from alertengine.core.events import Event, EventType, NewEvent
-from alertengine.core.experience import experience
+from alertengine.core.diagnosis.redaction import redacted
+from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Snapshot
+from alertengine.pipeline import inquire
 from alertengine.pipeline.catalogue import TEST_ACTION, recommend, today
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.notify import record
-from alertengine.store import directory, runs
-from alertengine.store.base import Query
+from alertengine.pipeline.findings import diagnosis_json, known_of, past_of, proposal_json
+from alertengine.pipeline.notify import append, record
+from alertengine.store import directory, evidence
+from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
+
+GoOn = Callable[[], Awaitable[None]]
+"""Takes the incident's next step."""
 
 _TEST = Finding(
     cause="unclear",
@@ -42,16 +50,57 @@ _NONE = Finding(
 )
 
 
-async def diagnose(engine: Engine, incident: Incident) -> None:
+async def diagnose(engine: Engine, incident: Incident, go_on: GoOn) -> None:
     if incident.is_test:
-        finding = _TEST
-        action: ActionSpec | None = TEST_ACTION
-    else:
-        service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
-        finding = await find_cause(engine, service)
-        action = recommend(engine.recoveries(service), finding) if service else None
-    data = await diagnosis_json(engine, _past(incident), finding, action)
-    await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
+        data = await diagnosis_json(engine, past_of(incident), _TEST, TEST_ACTION)
+        await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
+        return
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    snapshot, finding = await find_cause(engine, service)
+    action = recommend(engine.recoveries(service), finding) if service else None
+    await conclude(engine, incident, service, snapshot, finding, action, go_on)
+
+
+async def conclude(
+    engine: Engine,
+    incident: Incident,
+    service: Service | None,
+    snapshot: Snapshot | None,
+    finding: Finding,
+    action: ActionSpec | None,
+    go_on: GoOn,
+    look: int = 1,
+    message: MessageKind | None = None,
+) -> None:
+    """Record the rules' finding, keep what it stands on, and let the model be asked: booked with the same event."""
+    data = await diagnosis_json(engine, past_of(incident), finding, action)
+    question = await inquire.prepare(engine, incident, service, snapshot, finding, look)
+
+    def work(tx: Transaction) -> inquire.Inquiry | None:
+        booked = inquire.book(engine, tx, question)
+        told = {**data, "look": look, **inquire.standing(engine, booked)}
+        append(engine, tx, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=told)], message)
+        return booked if isinstance(booked, inquire.Inquiry) else None
+
+    asked = await engine.store.transact(work)
+    if message is not None:
+        engine.memory.outbox.set()
+    if asked is not None:
+        inquire.start(engine, asked, go_on)
+    if snapshot is not None and snapshot.report is not None:
+        engine.spawn(_keep(engine, incident, look, snapshot.report))
+
+
+async def _keep(engine: Engine, incident: Incident, look: int, report: Mapping[str, Any]) -> None:
+    """What the diagnosis stands on, to read later. Nobody waits for it."""
+    try:
+        # A long report takes a while to redact: not on the loop, nor on the writer's thread.
+        kept = await asyncio.to_thread(redacted, report)
+        await engine.store.transact(
+            lambda tx: evidence.keep(tx, incident.tenant_id, incident.id, look, kept, tx.now(engine.now()))
+        )
+    except Exception as error:
+        log.warning("the evidence of %s is not kept: %s", incident.id, error)
 
 
 async def propose_anew(engine: Engine, incident: Incident) -> bool:
@@ -62,20 +111,23 @@ async def propose_anew(engine: Engine, incident: Incident) -> bool:
     current = today(engine, incident, service)
     if current == incident.action:
         return False
-    known = await _experience(engine, _past(incident), current, incident.diagnosis["cause"])
-    data = {**incident.diagnosis, **_proposal(current), "experience": known}
+    known = await known_of(engine, past_of(incident), current, incident.diagnosis["cause"])
+    data: dict[str, Any] = {**incident.diagnosis, **proposal_json(current), "experience": known}
+    if data.get("model"):
+        data["model"] = {**data["model"], "calls": []}  # what they cost is told once
     await record(engine, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)])
     return True
 
 
-async def find_cause(engine: Engine, service: Service | None) -> Finding:
+async def find_cause(engine: Engine, service: Service | None) -> tuple[Snapshot | None, Finding]:
     """By fresh evidence where the service gives it. Never raises: an alert does not wait for a reason."""
+    snapshot = None
     try:
         snapshot = await _evidence(engine, service)
-        return await engine.diagnoser.diagnose(snapshot) if snapshot else _NONE
+        return snapshot, (await engine.diagnoser.diagnose(snapshot) if snapshot else _NONE)
     except Exception:
         log.exception("the diagnosis failed")
-        return _NONE
+        return snapshot, _NONE
 
 
 async def _evidence(engine: Engine, service: Service | None) -> Snapshot | None:
@@ -89,53 +141,3 @@ async def _evidence(engine: Engine, service: Service | None) -> Snapshot | None:
         return last
     fresh = await engine.source.poll(service, evidence=True)
     return last if fresh.error is not None and last is not None else fresh
-
-
-async def diagnosis_json(
-    engine: Engine, past: Query[list[Event]], finding: Finding, action: ActionSpec | None
-) -> dict[str, Any]:
-    """What `diagnosis_completed` says; `past` finds the runs that count as experience."""
-    return {
-        **_finding(finding),
-        "source": engine.diagnoser.name,
-        **_proposal(action),
-        "experience": await _experience(engine, past, action, finding.cause),
-    }
-
-
-async def _experience(
-    engine: Engine, past: Query[list[Event]], action: ActionSpec | None, cause: str
-) -> dict[str, Any] | None:
-    """How the action did on this service before. Never raises: an alert does not wait for an old record either."""
-    if action is None:
-        return None
-    try:
-        events = await engine.store.fetch(past)
-        known = experience(events, action.name, cause)
-    except Exception:
-        log.exception("what %s did before cannot be told", action.name)
-        return None
-    return known.to_json() if known else None
-
-
-def _past(incident: Incident) -> Query[list[Event]]:
-    return runs.executions(incident.tenant_id, incident.service_id, but=incident.id)
-
-
-def _finding(finding: Finding) -> dict[str, object]:
-    return {
-        "cause": finding.cause,
-        "confidence": round(finding.confidence, 3),
-        "summary": finding.summary,
-        "evidence": [{"id": item.id, "text": item.text} for item in finding.evidence],
-        "alternatives": [{"cause": c, "confidence": round(p, 3)} for c, p in finding.alternatives],
-        "route": finding.route,
-        "dependency": finding.dependency,
-        "check_first": finding.check_first,
-    }
-
-
-def _proposal(action: ActionSpec | None) -> dict[str, object]:
-    if action is None:
-        return {"recommended_action": None, "action": None, "digest": None}
-    return {"recommended_action": action.name, "action": action.to_json(), "digest": action.digest()}

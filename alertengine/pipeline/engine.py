@@ -18,13 +18,21 @@ from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.plans import PLANS, Plan
 from alertengine.core.policy import Policy
+from alertengine.core.spend import Budget, Terms
 from alertengine.http import Http
 from alertengine.passes import PassSigner
-from alertengine.ports import Action, Channel, Diagnoser, Report, Source
+from alertengine.ports import Action, Channel, Diagnoser, Model, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
 
 EMPTY = Watch()
+TERMS = Terms(
+    deadline_s=3.0,
+    limit_s=20.0,
+    max_tokens=1200,
+    second_opinion=False,
+    budget=Budget(tokens=300_000, usd=1.0),
+)
 
 
 @dataclass(slots=True)
@@ -48,6 +56,12 @@ class Memory:
     """Digest of the action that was shown in a chat, by link: what is confirmed there was seen first."""
     looked_up: dict[str, float] = field(default_factory=dict)
     """When a provider was last asked about a delivery (monotonic)."""
+    thinking: set[str] = field(default_factory=set)
+    """Incidents whose first message waits for the model, for a moment."""
+    asking: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Questions to the model that are on their way."""
+    reread: dict[str, datetime] = field(default_factory=dict)
+    """Up to which poll an incident's evidence was looked at again."""
     ticked_at: float | None = None
     """When the sweep last ran (monotonic)."""
     condition: Condition = field(default_factory=Condition)
@@ -67,6 +81,7 @@ class Engine:
     store: Store
     source: Source
     diagnoser: Diagnoser
+    """The rules: always there, at once."""
     channels: Mapping[str, Channel]
     actions: Mapping[str, Action]
     catalogue: Mapping[str, ActionSpec]
@@ -80,6 +95,9 @@ class Engine:
     """This life of the daemon."""
     new_id: Callable[[str], str]
     jitter: Callable[[], float]
+    model: Model | None = None
+    """Asked beside the rules, where one is configured."""
+    terms: Terms = field(default_factory=lambda: TERMS)
     plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
     values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     """What the operator says a request is worth, by service and route."""

@@ -7,9 +7,9 @@ from typing import Any
 from alertengine.core.detection import Watch
 from alertengine.core.model import Service, rfc3339
 from alertengine.core.policy import START_WITHIN_S
-from alertengine.pipeline import mode
+from alertengine.pipeline import inquire, mode
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, incidents, outbox
+from alertengine.store import directory, incidents, outbox, spending
 
 
 async def status(engine: Engine) -> dict[str, Any]:
@@ -32,8 +32,18 @@ async def status(engine: Engine) -> dict[str, Any]:
             "VERIFYING": {"verify_window_s": policy.verify_window_s},
         },
         "channels": await mode.channels(engine),
+        "model": await _model(engine),
         "loop": loop(engine),
     }
+
+
+async def _model(engine: Engine) -> dict[str, Any] | None:
+    """Who is asked beside the rules, and what all tenants' questions used today."""
+    state = inquire.state(engine)
+    if state is None:
+        return None
+    spent = await engine.store.fetch(spending.spent(None, engine.now()))
+    return {**state, "today": spent.to_json()}
 
 
 def loop(engine: Engine) -> dict[str, float | None]:

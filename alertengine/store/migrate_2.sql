@@ -81,3 +81,43 @@ CREATE INDEX about_incident ON about (tenant, incident, seq);
 INSERT INTO about SELECT id, tenant, incident, seq FROM delivery;
 CREATE INDEX delivery_unsent ON delivery (tenant, contact, kind) WHERE state = 'queued' AND attempts = 0;
 CREATE INDEX delivery_follows ON delivery (follows) WHERE follows IS NOT NULL;
+
+-- What was asked of a model: written before the question leaves, settled with its answer. `cost` in millionths of a
+-- dollar; until it is settled, what the question may cost at most.
+CREATE TABLE model_call (
+    tenant   TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    look     INTEGER NOT NULL,
+    lens     TEXT NOT NULL,
+    day      TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model    TEXT NOT NULL,
+    prompt   TEXT NOT NULL,
+    sha256   TEXT NOT NULL,
+    question TEXT NOT NULL,
+    asked_at TEXT NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('asked', 'answered', 'failed')),
+    tokens   INTEGER NOT NULL,
+    cost     INTEGER NOT NULL,
+    PRIMARY KEY (tenant, incident, look, lens)
+) STRICT, WITHOUT ROWID;
+
+-- What each tenant's questions used on a day (UTC).
+CREATE TABLE model_spend (
+    tenant TEXT NOT NULL,
+    day    TEXT NOT NULL,
+    calls  INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    cost   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day)
+) STRICT, WITHOUT ROWID;
+
+-- The evidence that an incident was diagnosed by, redacted: to read later, and to grade diagnosers on.
+CREATE TABLE evidence (
+    tenant   TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    look     INTEGER NOT NULL,
+    taken_at TEXT NOT NULL,
+    report   TEXT NOT NULL,
+    PRIMARY KEY (tenant, incident, look)
+) STRICT, WITHOUT ROWID;

@@ -18,6 +18,8 @@ _BESIDE = (
     "DELETE FROM attempt WHERE tenant = ? AND incident = ?",
     "DELETE FROM about WHERE tenant = ? AND incident = ?",
     "DELETE FROM delivery WHERE tenant = ? AND incident = ?",
+    "DELETE FROM model_call WHERE tenant = ? AND incident = ?",
+    "DELETE FROM evidence WHERE tenant = ? AND incident = ?",
 )
 
 

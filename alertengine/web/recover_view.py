@@ -11,8 +11,8 @@ from typing import Any
 from alertengine.core import experience
 from alertengine.core.account import tell
 from alertengine.core.approval import standing
-from alertengine.core.contents import named_cause
 from alertengine.core.diagnosis.model import UNCLEAR
+from alertengine.core.diagnosis.told import named_cause
 from alertengine.core.events import EventType
 from alertengine.core.incident import Execution, Incident
 from alertengine.core.language import Words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alertengine.pipeline import approve, diagnose
+from alertengine.pipeline import approve, findings
 from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.poll import poll
 from alertengine.testing import critical_report
@@ -56,7 +56,7 @@ async def test_a_record_that_cannot_be_read_holds_up_no_alert(
     def broken(*_: object) -> None:
         raise KeyError("action")
 
-    monkeypatch.setattr(diagnose, "experience", broken)
+    monkeypatch.setattr(findings, "experience", broken)
     await world.fail()
 
     assert world.channel.kinds == ["alert"]

@@ -14,22 +14,28 @@ from alertengine.core.diagnosis.model import EvidenceItem
 PER_SECTION: Final = 10
 
 
-def catalogue(report: Mapping[str, object]) -> tuple[EvidenceItem, ...]:
+def catalogue(report: Mapping[str, object], most: int = PER_SECTION) -> tuple[EvidenceItem, ...]:
     """The measurements of a report in words, cleaned and bounded; what deviates most comes first in its section."""
     found = facts.read(report)
-    return (*_events(found), *_calls(found), *_requests(found), *_process(found), *_traffic(found))
-
-
-def _events(found: Facts) -> Iterator[EvidenceItem]:
-    yield from map(items.alerted, found.alerts[:PER_SECTION])
-    yield from map(
-        items.raised, sorted(found.exceptions, key=lambda fact: (not fact.new, -fact.count))[:PER_SECTION]
+    return (
+        *_events(found, most),
+        *_calls(found, most),
+        *_requests(found, most),
+        *_process(found),
+        *_traffic(found),
     )
-    yield from map(items.started, found.marks[:PER_SECTION])
 
 
-def _calls(found: Facts) -> Iterator[EvidenceItem]:
-    for fact in sorted(found.dependencies, key=_strangeness_of_calls, reverse=True)[:PER_SECTION]:
+def _events(found: Facts, most: int) -> Iterator[EvidenceItem]:
+    yield from map(items.alerted, found.alerts[:most])
+    yield from map(
+        items.raised, sorted(found.exceptions, key=lambda fact: (not fact.new, -fact.count))[:most]
+    )
+    yield from map(items.started, found.marks[:most])
+
+
+def _calls(found: Facts, most: int) -> Iterator[EvidenceItem]:
+    for fact in sorted(found.dependencies, key=_strangeness_of_calls, reverse=True)[:most]:
         if fact.p95_ms.now is not None:
             yield items.answering(fact)
         if fact.fail_rate.now or fact.fail_rate.usual:
@@ -40,8 +46,8 @@ def _calls(found: Facts) -> Iterator[EvidenceItem]:
             yield items.vanished(fact)
 
 
-def _requests(found: Facts) -> Iterator[EvidenceItem]:
-    for fact in sorted(found.routes, key=_strangeness_of_route, reverse=True)[:PER_SECTION]:
+def _requests(found: Facts, most: int) -> Iterator[EvidenceItem]:
+    for fact in sorted(found.routes, key=_strangeness_of_route, reverse=True)[:most]:
         if fact.p95_ms.now is not None:
             yield items.slow_route(fact)
         if fact.error_rate.now or fact.error_rate.usual:

@@ -1,11 +1,14 @@
 """Text of the monitored application, made fit to show: no control characters, no secrets, no people."""
 
+import json
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, Final
 
 INPUT_LIMIT: Final = 2000
+KEPT_LIMIT: Final = 64_000
 REDACTED: Final = "[redacted]"
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -62,6 +65,29 @@ def redact(text: str) -> str:
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, the cut shown."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def redacted(report: Mapping[str, object], most: int = KEPT_LIMIT) -> dict[str, Any]:
+    """A health report with every text of it cleaned, and at most `most` characters long as JSON."""
+    kept: Any = {}
+    for rows in (50, 20, 8, 3):
+        kept = _redacted(report, rows, 8)
+        if len(json.dumps(kept)) <= most:
+            return dict(kept)
+    return {}
+
+
+def _redacted(value: object, rows: int, depth: int) -> object:
+    if isinstance(value, str):
+        return clean(value, 300)
+    if depth == 0:
+        return None
+    if isinstance(value, Mapping):
+        inner = islice(value.items(), 2 * rows)
+        return {clean(str(key), 80): _redacted(entry, rows, depth - 1) for key, entry in inner}
+    if isinstance(value, list | tuple):
+        return [_redacted(entry, rows, depth - 1) for entry in value[:rows]]
+    return value if value is None or isinstance(value, bool | int | float) else None
 
 
 def _url(match: re.Match[str]) -> str:

@@ -58,8 +58,17 @@ def test_a_claim_stands_on_what_it_cites(text: str, cites: list[str], reason: st
 
 
 def test_a_claim_is_cleaned_before_it_is_read() -> None:
-    kept, _ = sift([Claim(text="Ask tariro@example.com\x07 about it", cites=("route-2.errors",))], KNOWN)
-    assert kept[0].text == "Ask [e-mail] about it"
+    text = "\x1b[1mThe **pool** of `db orders`\u202e is <b>used up</b>, see app.orders.take"
+    kept, _ = sift([Claim(text=text, cites=("route-2.errors",))], KNOWN)
+    assert kept[0].text == "The pool of db orders is used up , see app[.]orders[.]take"
+
+
+@pytest.mark.parametrize(
+    "bait", ["https://evil.example/x", "tariro@example.com", "+263 77 123 4567", "www.evil.example"]
+)
+def test_a_claim_with_something_to_tap_is_dropped(bait: str) -> None:
+    kept, dropped = sift([Claim(text=f"The pool is used up, see {bait}", cites=("route-2.errors",))], KNOWN)
+    assert (kept, dropped[0].reason) == ((), "it holds something to open, to dial or to write to")
 
 
 def test_more_claims_than_anybody_reads_are_dropped() -> None:
