@@ -6,16 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from alertengine.core.cost import Value
 from alertengine.core.language import DEFAULT, LANGUAGES
-from alertengine.core.plans import PLANS, Feature, Plan
+from alertengine.core.plans import PLANS, Plan
 from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import ConfigError
+from alertengine.plan_settings import PlanSection
 from alertengine.policy_settings import PolicySection
 from alertengine.service_settings import ServiceSection
 
@@ -87,34 +88,6 @@ class RetentionSection(_Section):
     """How long a closed incident stays in the store; what is pruned goes into the archive first."""
     archive_dir: str = "archive"
     """Where its bundle goes; a relative path lies in the data directory, and empty means: keep no bundle."""
-
-
-Number = Annotated[int, Field(ge=1)] | Literal["unlimited"]
-
-
-class PlanSection(_Section):
-    """What is given changes the plan of this name; in a plan of another name, what is not given is not limited."""
-
-    services: Number | None = None
-    incidents: Number | None = None
-    channels: list[str] | None = None
-    features: list[Feature] | None = None
-
-    def plan(self, name: str) -> Plan:
-        base = PLANS.get(name, Plan(name=name))
-        return Plan(
-            name=name,
-            services=_number(self.services, base.services),
-            incidents=_number(self.incidents, base.incidents),
-            channels=base.channels if self.channels is None else frozenset(self.channels),
-            features=base.features if self.features is None else frozenset(self.features),
-        )
-
-
-def _number(given: int | str | None, usual: int | None) -> int | None:
-    if given is None:
-        return usual
-    return given if isinstance(given, int) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

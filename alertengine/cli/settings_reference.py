@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from alertengine import config, registry
 from alertengine.cli.meanings import KEYS, LISTED, MEANINGS, sections
 from alertengine.core.plans import PLANS
+from alertengine.plan_settings import PlanSection
 from alertengine.policy_settings import OverrideSection, QuietSection, StepSection
 from alertengine.service_settings import EXAMPLE, ValueSection
 
@@ -63,7 +64,7 @@ def configuration() -> str:
     parts += ["## Services: `[services.NAME]`", "", SERVICES_HEAD, "```toml", EXAMPLE.strip(), "```", ""]
     parts += [*_table("services.value.", ValueSection), ""]
     parts += ["## Plans: `[plans.NAME]`", "", PLANS_HEAD, *_plans(), ""]
-    parts += [*_table("", config.PlanSection), ""]
+    parts += [*_table("", PlanSection), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
