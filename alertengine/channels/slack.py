@@ -123,7 +123,10 @@ class SlackChannel:
 
     async def amend(self, message_id: str, message: Message) -> None:
         channel, _, stamp = message_id.rpartition(":")
-        await self._call("chat.update", {"channel": channel, "ts": stamp, **_message(message, answers=False)})
+        await self._call(
+            "chat.update",
+            {"channel": channel, "ts": stamp, **_message(message, answers=self._secret is not None)},
+        )
 
     async def _by_webhook(self, url: str, message: Message) -> Receipt:
         answer = await self._post(url, {}, _message(message, answers=False))
@@ -134,7 +137,9 @@ class SlackChannel:
 
     async def _by_bot(self, address: str, message: Message) -> Receipt:
         shown = _message(message, answers=self._secret is not None)
-        told = await self._call("chat.postMessage", {"channel": address, **shown})
+        place, _, stamp = (message.thread or "").rpartition(":")
+        thread = {"thread_ts": stamp} if place else {}
+        told = await self._call("chat.postMessage", {"channel": address, **shown, **thread})
         return Receipt(provider_message_id=f"{told.get('channel')}:{told.get('ts')}")
 
     async def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any]:

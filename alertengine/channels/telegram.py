@@ -137,7 +137,12 @@ class TelegramChannel:
         await self._say("sendMessage", reply_body(tap, reply))
 
     async def amend(self, message_id: str, message: Message) -> None:
-        await self._say("editMessageText", amended_body(message_id, message))
+        assert self._token is not None
+        body = amended_body(message_id, message, answers=self.traits.chats)
+        answer = await self._call(self._token, "editMessageText", body)
+        said = str(exchange.answered_object(answer).get("description", ""))
+        if not answer.ok and "message is not modified" not in said:
+            raise self._refused(answer, "", "")
 
     async def _say(self, method: str, body: dict[str, Any], timeout_s: float | None = None) -> Response:
         assert self._token is not None

@@ -40,6 +40,9 @@ def alert_body(chat: str, message: Message, *, plain: bool, answers: bool) -> di
         rows.append([_press(message.words(key), data(verb, message.reference)) for key, verb in here])
     if rows:
         body["reply_markup"] = {"inline_keyboard": rows}
+    first, _, number = (message.thread or "").rpartition(":")
+    if first == chat:
+        body["reply_parameters"] = {"message_id": int(number), "allow_sending_without_reply": True}
     return body
 
 
@@ -56,17 +59,10 @@ def reply_body(tap: Tap, reply: Reply) -> dict[str, Any]:
     return body
 
 
-def amended_body(message_id: str, message: Message) -> dict[str, Any]:
-    """Without a keyboard: what came of it leaves nothing to press."""
+def amended_body(message_id: str, message: Message, *, answers: bool) -> dict[str, Any]:
+    """With the buttons that the message now has: none, where nothing is left to press."""
     chat, _, number = message_id.rpartition(":")
-    text = _text(message, (), None, plain=False)
-    return {
-        "chat_id": _number(chat),
-        "message_id": int(number),
-        "text": text,
-        "parse_mode": "HTML",
-        "link_preview_options": {"is_disabled": True},
-    }
+    return {**alert_body(chat, message, plain=False, answers=answers), "message_id": int(number)}
 
 
 def tap_of(update: Any) -> Tap | None:

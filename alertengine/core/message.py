@@ -68,6 +68,8 @@ class Message:
     facts: Mapping[str, Any]
     words: Words = ENGLISH
     """For what a channel adds: the buttons, how to answer."""
+    thread: str | None = None
+    """The provider's id of the message that it follows, where the channel knows threads."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Lines of `body` by name, for forms with a place for each: measured, cause, evidence, proposal."""
 

@@ -14,9 +14,9 @@ from alertengine.core.incident import Incident
 from alertengine.core.letter import Letter, compose
 from alertengine.core.message import ASKS, Message, MessageKind, may_ask
 from alertengine.core.model import Contact
-from alertengine.core.trouble import began, title
+from alertengine.core.trouble import began
 from alertengine.errors import DeliveryError, Fault
-from alertengine.pipeline import gates
+from alertengine.pipeline import gates, progress
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.fallback import fall_back
 from alertengine.pipeline.notify import may_decide, tell
@@ -80,7 +80,7 @@ async def deliver(engine: Engine, delivery: Delivery) -> bool:
         incident = about.incident
         claims = await _offer(engine, delivery, contact, incident)
         message = await _compose(engine, delivery, contact, about, claims)
-        receipt = await _send(engine, channel, contact, message, delivery)
+        receipt = await _say(engine, channel, contact, incident, message, delivery)
     except DeliveryError as error:
         await _failed(engine, delivery, error)
     except Exception as error:  # a channel's own fault is a failed try like any other
@@ -89,24 +89,26 @@ async def deliver(engine: Engine, delivery: Delivery) -> bool:
     else:
         assert channel is not None
         await _accepted(engine, delivery, channel, receipt)
-        if channel.traits.amends and delivery.kind not in OPEN:
-            await _amend(
-                engine,
-                delivery,
-                channel,
-                replace(message, body=(*message.body, title(incident, message.words))),
-            )
+        if channel.traits.amends and delivery.kind not in OPEN | progress.QUIET:
+            await progress.show(engine, channel, contact, incident, message)
     return True
 
 
-async def _amend(engine: Engine, delivery: Delivery, channel: Channel, message: Message) -> None:
-    """Where the person was asked, show what came of it. A courtesy: the message itself has arrived."""
-    asked = outbox.asked(delivery.tenant_id, delivery.incident_id, delivery.contact_id)
-    for message_id in await engine.store.fetch(asked):
-        try:
-            await channel.amend(message_id, message)  # type: ignore[attr-defined]
-        except DeliveryError as error:
-            log.info("%s could not be amended: %s", message_id, error)
+async def _say(
+    engine: Engine,
+    channel: Channel | None,
+    contact: Contact,
+    incident: Incident,
+    message: Message,
+    delivery: Delivery,
+) -> Receipt:
+    """In the message by which the person was asked, where that will do; else in one of its own, under it."""
+    if channel is None or not channel.traits.amends or delivery.kind in ASKS:
+        return await _send(engine, channel, contact, message, delivery)
+    if delivery.kind in progress.QUIET and await progress.show(engine, channel, contact, incident, message):
+        return Receipt()
+    thread = await progress.thread_of(engine, contact, incident)
+    return await _send(engine, channel, contact, replace(message, thread=thread), delivery)
 
 
 async def _let_through(engine: Engine, channel: Channel, contact: Contact, delivery: Delivery) -> bool:

@@ -12,6 +12,7 @@ from alertengine.core.model import ActionSpec, Service
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append
+from alertengine.pipeline.progress import refresh
 from alertengine.ports import Outcome, Run
 from alertengine.store import directory, incidents
 from alertengine.store.base import Transaction
@@ -35,6 +36,7 @@ async def execute(engine: Engine, incident: Incident, action: ActionSpec, execut
         log.exception("%s: its outcome cannot be recorded as it is", incident.id)
         await _record(engine, incident, execution, _lost(error))
     engine.memory.outbox.set()
+    engine.spawn(refresh(engine, incident.tenant_id, incident.id))
 
 
 async def _record(engine: Engine, incident: Incident, execution: Execution, outcome: Outcome) -> None:

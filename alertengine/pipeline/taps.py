@@ -6,7 +6,6 @@ A provider's word says where an answer came from; whether that address may decid
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 from alertengine.core.approval import Claims, standing
 from alertengine.core.incident import DECIDABLE, Incident
@@ -18,6 +17,7 @@ from alertengine.core.trouble import title
 from alertengine.errors import DeliveryError, NotAnApprover, Refused, StoreUnavailable, TokenExpired
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
+from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import may_decide
 from alertengine.pipeline.preview import preview
@@ -67,7 +67,7 @@ async def _reply(
     how = {"by": "chat", "chat": tap.chat, "sender": tap.sender}
     person = next((p for p in people if p.tenant_id == link.tenant_id and may_decide(p)), None)
     if person is None:
-        stranger = _claims(engine, link, f"{channel.kind}:{tap.sender}", incident)
+        stranger = claims_of(engine, link, f"{channel.kind}:{tap.sender}", incident)
         await approve.note_refusal(engine, stranger, NotAnApprover(), how)
         raise NotAnApprover
     return await _do(engine, command, link, person, incident, how)
@@ -88,27 +88,10 @@ async def _link(
     return None
 
 
-def _claims(engine: Engine, link: Link, contact_id: str, incident: Incident) -> Claims:
-    """What the token in the same message says, for today's proposal: what was seen is checked apart."""
-    action = incident.action
-    return Claims(
-        issuer=engine.tokens.issuer,
-        contact_id=contact_id,
-        tenant_id=link.tenant_id,
-        incident_id=link.incident_id,
-        round=link.round,
-        action=action.name if action else "",
-        digest=action.digest() if action else "",
-        jti=link.jti,
-        issued_at=link.expires_at - timedelta(seconds=engine.policy.approval_timeout_s),
-        expires_at=link.expires_at,
-    )
-
-
 async def _do(
     engine: Engine, command: Command, link: Link, person: Contact, incident: Incident, how: approve.How
 ) -> Reply:
-    claims, words = _claims(engine, link, person.id, incident), engine.words(person)
+    claims, words = claims_of(engine, link, person.id, incident), engine.words(person)
     if command.verb is Verb.ACKNOWLEDGE:
         await approve.acknowledge(engine, claims, how)
         return Reply(lines=(words("chat.acknowledged"),), buttons=_see(link, words))

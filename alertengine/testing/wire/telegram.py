@@ -164,6 +164,10 @@ class TelegramServer(LoopbackServer):
         wrong = text_fault(body) or _keyboard_fault(body.get("reply_markup"))
         if not found or wrong:
             return refused(400, f"Bad Request: {wrong or 'message to edit not found'}")
+        if body.items() <= found[0].items() and body.get("reply_markup") == found[0].get("reply_markup"):
+            return refused(
+                400, "Bad Request: message is not modified: specified new message content is the same"
+            )
         if "reply_markup" not in body:
             found[0].pop("reply_markup", None)
         found[0].update(body)

@@ -1,0 +1,129 @@
+"""What comes of an incident, shown in the message by which a person was asked, where the channel can amend it.
+
+The message stays one: who took it on, who authorized what, how it went. A courtesy beside the record: what has to
+arrive is delivered by the outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from alertengine.core.account import tell
+from alertengine.core.approval import Claims
+from alertengine.core.events import Event, EventType
+from alertengine.core.incident import Incident
+from alertengine.core.language import Words
+from alertengine.core.letter import Letter, compose
+from alertengine.core.message import Message, MessageKind, may_ask
+from alertengine.core.model import Contact
+from alertengine.core.trouble import began, title
+from alertengine.errors import DeliveryError
+from alertengine.pipeline.claims import claims_of
+from alertengine.pipeline.engine import Engine
+from alertengine.ports import Channel
+from alertengine.store import directory, incidents, links, outbox
+
+log = logging.getLogger(__name__)
+
+QUIET = frozenset({MessageKind.ACKNOWLEDGED, MessageKind.AUTHORIZED})
+"""Kinds that need no message of their own where the first one can say it."""
+SHOWN = frozenset(
+    {
+        EventType.INCIDENT_ACKNOWLEDGED,
+        EventType.INCIDENT_ESCALATED,
+        EventType.RECOVERY_APPROVED,
+        EventType.RECOVERY_AUTHORIZED,
+        EventType.RECOVERY_REJECTED,
+        EventType.RECOVERY_SUCCEEDED,
+        EventType.RECOVERY_FAILED,
+        EventType.RECOVERY_OUTCOME_UNKNOWN,
+        EventType.HEALTH_NOT_RECOVERED,
+        EventType.HEALTH_VERIFIED,
+        EventType.INCIDENT_EXPIRED,
+    }
+)
+STEPS_SHOWN = 8
+LINKS = 20
+
+
+async def show(engine: Engine, channel: Channel, contact: Contact, incident: Incident, news: Message) -> int:
+    """Amend what `contact` was asked by with `news`. Answers how many messages show it now."""
+    asked = await engine.store.fetch(outbox.asked(incident.tenant_id, incident.id, contact.id))
+    if not asked:
+        return 0
+    message = await _told(engine, contact, incident, news)
+    amended = 0
+    for message_id in asked:
+        try:
+            await channel.amend(message_id, message)  # type: ignore[attr-defined]
+            amended += 1
+        except DeliveryError as error:
+            log.info("%s could not be amended: %s", message_id, error)
+    return amended
+
+
+async def refresh(engine: Engine, tenant: str, incident_id: str) -> None:
+    """Show in everybody's message how things stand, where nobody is sent one about it."""
+    incident = await engine.store.fetch(incidents.incident(tenant, incident_id))
+    if incident is None or incident.execution is None:
+        return
+    for contact in await engine.store.fetch(directory.contacts(tenant)):
+        channel = engine.channel_of(contact)
+        if channel is None or not channel.traits.amends:
+            continue
+        letter = Letter(
+            recipient=contact.name, now=engine.now(), queued_at=engine.now(), words=engine.words(contact)
+        )
+        news = compose(MessageKind.AUTHORIZED, incident, letter)
+        await show(engine, channel, contact, incident, news)
+
+
+async def thread_of(engine: Engine, contact: Contact, incident: Incident) -> str | None:
+    """The message by which this person was first asked: what follows is told under it."""
+    asked = await engine.store.fetch(outbox.asked(incident.tenant_id, incident.id, contact.id))
+    return asked[-1] if asked else None
+
+
+async def _told(engine: Engine, contact: Contact, incident: Incident, news: Message) -> Message:
+    """While a decision is asked for, the question with its buttons; after it, the news, then what it was about."""
+    words = news.words
+    events = await engine.store.fetch(incidents.events(incident.tenant_id, incident.id))
+    steps = _steps(events, words)
+    if may_ask(MessageKind.ALERT, incident):
+        question = await _question(engine, contact, incident, news)
+        return replace(question, body=(*question.body, *steps))
+    earlier = words("message.earlier", title=title(incident, words))
+    return replace(news, body=(*news.body, earlier, *steps))
+
+
+def _steps(events: list[Event], words: Words) -> tuple[str, ...]:
+    shown = [event for event in events if event.type in SHOWN][-STEPS_SHOWN:]
+    return tuple(f"{event.at:%H:%M:%S} {tell(event, words)}" for event in shown)
+
+
+async def _question(engine: Engine, contact: Contact, incident: Incident, news: Message) -> Message:
+    """The alert once more, with the link that its buttons had."""
+    link = await _link(engine, contact, incident)
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    letter = Letter(
+        recipient=contact.name,
+        now=news.at,
+        queued_at=news.at,
+        words=news.words,
+        cost=engine.cost(service, began(incident)),
+        url=f"{engine.base_url}/action/recover?token={engine.tokens.sign(link)}" if link else None,
+        reference=link.jti if link else None,
+        code=engine.tokens.short_code(link.jti) if link else None,
+        valid_until=link.expires_at if link else None,
+    )
+    return compose(MessageKind.ALERT, incident, letter)
+
+
+async def _link(engine: Engine, contact: Contact, incident: Incident) -> Claims | None:
+    if incident.action is None:
+        return None
+    for link in await engine.store.fetch(links.newest_of(contact.id, LINKS)):
+        if (link.incident_id, link.round) == (incident.id, incident.round):
+            return claims_of(engine, link, contact.id, incident)
+    return None
