@@ -14,13 +14,14 @@ COUNT = 930  # the last bucket begins at about 16 minutes
 TOP = COUNT - 1
 SCALE = 1 / FLOOR_S
 PER_E = 1 / log(GAMMA)
+CEILING_S = FLOOR_S * GAMMA**TOP
 
 
 def index(seconds: float) -> int:
     """The bucket of a duration in seconds; what is under 10 µs or over 16 min counts as that."""
-    if seconds <= FLOOR_S:
+    if not seconds > FLOOR_S:  # nan too
         return 0
-    return min(int(log(seconds * SCALE) * PER_E), TOP)
+    return int(log(seconds * SCALE) * PER_E) if seconds < CEILING_S else TOP
 
 
 _VALUES = [FLOOR_S * GAMMA**i * 2 * GAMMA / (GAMMA + 1) for i in range(COUNT)]

@@ -35,23 +35,44 @@ class AlertConfig:
 
 
 def coerce(config: AlertConfig | Mapping[str, Any] | None) -> AlertConfig:
-    """Accept a mapping of the same shape too. Raises ValueError naming what it does not know."""
+    """Accept a mapping of the same shape too. Raises ValueError naming what it does not know or take."""
     if config is None or isinstance(config, AlertConfig):
-        return config or AlertConfig()
+        return _checked(config or AlertConfig())
+    if not isinstance(config, Mapping):
+        raise ValueError("it is neither an AlertConfig nor a mapping")
     plain = dict(config)
     _refuse_unknown(plain, AlertConfig)
-    if isinstance(plain.get("service"), Mapping):
-        plain["service"] = _limits(plain["service"])
-    plain["routes"] = {
-        label: one if isinstance(one, Limits) else _limits(one)
-        for label, one in dict(plain.get("routes", {})).items()
-    }
-    return AlertConfig(**plain)
+    plain["service"] = _limits(plain.get("service", {}))
+    routes = plain.get("routes", {})
+    if not isinstance(routes, Mapping):
+        raise ValueError("routes is no mapping")
+    plain["routes"] = {label: _limits(one) for label, one in routes.items()}
+    return _checked(AlertConfig(**plain))
 
 
-def _limits(plain: Mapping[str, Any]) -> Limits:
+def _limits(plain: Any) -> Limits:
+    if isinstance(plain, Limits):
+        return plain
+    if not isinstance(plain, Mapping):
+        raise ValueError("limits are no mapping")
     _refuse_unknown(plain, Limits)
     return Limits(**plain)
+
+
+def _checked(config: AlertConfig) -> AlertConfig:
+    for limits in (config.service, *config.routes.values()):
+        for one in fields(limits):
+            value = getattr(limits, one.name)
+            if value is not None and not _positive(value, int | float):
+                raise ValueError(f"{one.name} is no number over 0: {value!r}")
+    for name in ("min_samples", "max_routes"):
+        if not _positive(getattr(config, name), int):
+            raise ValueError(f"{name} is no whole number over 0: {getattr(config, name)!r}")
+    return config
+
+
+def _positive(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value > 0
 
 
 def _refuse_unknown(plain: Mapping[str, Any], kind: type[AlertConfig] | type[Limits]) -> None:

@@ -35,7 +35,7 @@ class Endpoint:
         self.path = path
         self._monitor = monitor
         self._signer = signer
-        self._hooks = path + "/recovery"
+        self._hooks = path.rstrip("/") + "/recovery"
         self._ids: OrderedDict[str, tuple[float, tuple[str, str, bytes]]] = OrderedDict()
 
     def owns(self, scope: Scope) -> bool:

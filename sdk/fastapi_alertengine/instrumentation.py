@@ -37,30 +37,41 @@ def instrument(
 ) -> Monitor:
     """Measure a FastAPI or Starlette app and serve its health at `health_path`.
 
-    Never raises into the app: a wrong setting is logged and its default taken. A second call for
+    Never raises into the app: a wrong setting is warned about and its default taken. A second call for
     the same app warns and returns the first call's monitor.
     """
     known = _known(app)
     if known is not None:
         _warn("this app is instrumented already; the first call stands")
         return known
-    service = service or os.environ.get("ALERTENGINE_SERVICE") or "default"
-    monitor = _monitor(service, config, _storage(redis_url, service))
-    signer = _signer(secret or os.environ.get("ALERTENGINE_SECRET"))
-    push = _push(push_url or os.environ.get("ALERTENGINE_PUSH_URL"), signer, monitor.service)
-    ticker = Ticker(monitor, State(monitor, default_path(service)), push)
+    name = _text("service", service) or os.environ.get("ALERTENGINE_SERVICE") or "default"
+    path = _text("health_path", health_path) or "/health/alerts"
+    monitor = _monitor(name, config, _storage(_text("redis_url", redis_url), name))
+    signer = _signer(_text("secret", secret) or os.environ.get("ALERTENGINE_SECRET"))
+    push = _push(_text("push_url", push_url) or os.environ.get("ALERTENGINE_PUSH_URL"), signer, name)
+    ticker = Ticker(monitor, State(monitor, default_path(name)), push)
     try:
-        _install(app, monitor, Endpoint(monitor, "/" + health_path.strip("/"), signer), ticker)
-        _monitors[app] = monitor
+        _install(app, monitor, Endpoint(monitor, "/" + path.strip("/"), signer), ticker)
     except Exception:
-        log.exception("this app could not be instrumented")
+        _warn("this is no FastAPI or Starlette app and is left as it is")
+        log.debug("the app could not be instrumented", exc_info=True)
     return monitor
 
 
+def _text(name: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    _warn(f"{name} is no text and is ignored")
+    return None
+
+
 def _known(app: Any) -> Monitor | None:
+    stack = getattr(app, "middleware_stack", None)
+    if isinstance(stack, MetricsMiddleware):
+        return stack.monitor
     try:
         return _monitors.get(app)
-    except TypeError:  # not an app at all; what follows tells it
+    except TypeError:  # it cannot be looked up; what follows tells whether it is an app
         return None
 
 
@@ -69,6 +80,7 @@ def _install(app: Any, monitor: Monitor, endpoint: Endpoint, ticker: Ticker) -> 
     parts: dict[str, Any] = {"monitor": monitor, "endpoint": endpoint, "ticker": ticker}
     if getattr(app, "middleware_stack", None) is None:
         app.add_middleware(MetricsMiddleware, **parts)
+        _monitors[app] = monitor
     else:  # already serving: wrap what is there
         app.middleware_stack = MetricsMiddleware(app.middleware_stack, **parts)
 

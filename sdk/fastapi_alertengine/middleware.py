@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from math import log
 from typing import Any
 
-from .buckets import FLOOR_S, PER_E, SCALE, index
+from .buckets import CEILING_S, FLOOR_S, PER_E, SCALE, index
 from .cells import Cell, Flight
 from .endpoint import Endpoint
 from .monitor import Monitor
@@ -19,7 +19,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-CEILING_S = 900.0  # under the last bucket
 CLOSED = 499  # the client went away, or the server cancelled the request
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from .monitor import Monitor
 from .push import Push
@@ -64,6 +65,7 @@ class Ticker:
         """Judge the seconds that have passed. What goes wrong here must not reach a request."""
         try:
             self.start()
+            self._monitor.anchor = time.time() - now  # the wall clock may have been set
             self._monitor.advance(now)
             self._monitor.runtime.second(now, len(self._monitor.live))
             self._state.save_due(now)

@@ -1,6 +1,11 @@
 """Every test of the SDK begins with a plain environment."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# This suite also runs alone, on other interpreters (matrix.py), and on machines that others use.
+settings.register_profile("sdk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sdk")
 
 
 @pytest.fixture(autouse=True)
