@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from pydantic import BaseModel, SecretStr
 from alertengine import config, registry
 from alertengine.clock import SteadyClock, SystemClock
 from alertengine.config import Settings
+from alertengine.core.addresses import Network
 from alertengine.core.model import ActionSpec
 from alertengine.datadir import DataDir
 from alertengine.http import Http
@@ -75,6 +77,10 @@ def signer(settings: Settings) -> CheckpointSigner:
     return open_signer(DataDir(settings.data_dir).ledger_key, host)
 
 
+def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    return tuple(ip_network(text) for text in texts)
+
+
 @asynccontextmanager
 async def open_engine(
     settings: Settings, *, clock: Clock | None = None, http: Http | None = None
@@ -85,7 +91,8 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         stack.enter_context(data.held())
         secret = keys(settings, data).secret
-        client = http or Http()
+        private = networks(settings.server.allow_private)
+        client = http or Http(private=private)
         stack.push_async_callback(client.close)
         signs = signer(settings)
         store = await registry.load(registry.STORES, "sqlite").open(
@@ -119,6 +126,7 @@ async def open_engine(
             catalogue=catalogue(settings),
             policy=settings.policy.policy(),
             plans=settings.offered(),
+            private=private,
             tokens=TokenSigner(secret, settings.base_url),
             passes=PassSigner(secret, settings.base_url),
             vault=tools.vault,

@@ -16,6 +16,7 @@ from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Plan
 from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import ConfigError
+from alertengine.networks import Networks
 from alertengine.plan_settings import PlanSection
 from alertengine.policy_settings import PolicySection
 from alertengine.service_settings import ServiceSection
@@ -36,6 +37,8 @@ class Server(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
     base_url: str | None = None
     """How phones reach this daemon; `http://HOST:PORT` unless set."""
+    allow_private: Networks = []
+    trusted_proxies: Networks = []
     language: str = DEFAULT
     """Of messages and pages for people who have named none."""
 

@@ -15,11 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from alertengine import __version__
-from alertengine.app import keys, open_engine
+from alertengine.app import keys, networks, open_engine
 from alertengine.config import Settings
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.datadir import DataDir
 from alertengine.errors import AlertEngineError, ConfigError, StoreUnavailable
+from alertengine.pipeline import limits
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.people import missing
@@ -79,7 +80,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(
             serving(_config(create_app(engine, admin_key, on_socket=True)), local)
         )
-        public = create_app(engine, admin_key, nudge=scheduler.nudge)
+        await limits.load(engine)
+        stack.push_async_callback(limits.keep, engine)
+        proxies = networks(settings.server.trusted_proxies)
+        public = create_app(engine, admin_key, nudge=scheduler.nudge, trusted_proxies=proxies)
         await stack.enter_async_context(serving(_config(public), listener))
         await scheduler.start()
         stack.push_async_callback(_stop, engine, scheduler)

@@ -131,11 +131,23 @@ class ActionChanged(Refused):
     code = "ACTION_CHANGED"
 
 
+class TenantSuspended(Refused):
+    """Watching this service is suspended by its operator, so nothing can be decided now. Nothing was run."""
+
+    code = "TENANT_SUSPENDED"
+
+
 class RateLimited(Refused):
     """Too many requests. Wait a moment."""
 
     code = "RATE_LIMITED"
     status = 429
+
+    def __init__(
+        self, message: str | None = None, *, said: object = None, retry_after_s: float = 30.0
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message, said=said, retry_after_s=round(retry_after_s, 1))
 
 
 class Unsigned(AlertEngineError):

@@ -1,19 +1,18 @@
 """The one HTTP client of the process: total deadlines, byte caps, no redirects, and a guard at connect time.
 
 The guard judges the resolved addresses and connects to exactly those, so that a name cannot be re-pointed
-between the check and the connection. Link-local and cloud-metadata addresses are never reached.
+between the check and the connection. Link-local and cloud-metadata addresses are never reached; loopback and
+private ones only where the operator named the URL, or listed the range. Connections for tenants' URLs have a pool of
+their own: one that was opened on the operator's word must not carry a tenant's request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
-import socket
 import ssl
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -21,51 +20,13 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from alertengine.core.addresses import Network, allowed
+from alertengine.core.given import Given
 from alertengine.errors import HttpError
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from alertengine.resolver import Resolver
 
 MAX_BYTES = 256 * 1024
-NEVER = tuple(
-    ipaddress.ip_network(net)
-    for net in (
-        "0.0.0.0/8",
-        "100.100.100.200/32",  # metadata, Alibaba
-        "168.63.129.16/32",  # wire server, Azure
-        "169.254.0.0/16",  # link-local, metadata of most clouds
-        "192.0.0.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-        "::/128",
-        "fe80::/10",
-        "ff00::/8",
-        "fd00:ec2::254/128",  # metadata, AWS
-    )
-)
-_EMBEDDED = (
-    (ipaddress.ip_network("::ffff:0:0/96"), 0, 0),
-    (ipaddress.ip_network("::/96"), 0, 0),
-    (ipaddress.ip_network("64:ff9b::/96"), 0, 0),
-    (ipaddress.ip_network("64:ff9b:1::/48"), 0, 0),
-    (ipaddress.ip_network("2002::/16"), 80, 0),
-    (ipaddress.ip_network("2001::/32"), 0, 0xFFFFFFFF),
-)
-"""Networks whose addresses stand for an IPv4 one: how far right it lies, and what it was inverted with."""
-_OWN = (ipaddress.ip_address("::"), ipaddress.ip_address("::1"))
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-
-
-def inner(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one that stands for it (mapped, compatible, NAT64, 6to4, Teredo)."""
-    for network, shift, inverted in _EMBEDDED:
-        if address in network and address not in _OWN:
-            return ipaddress.IPv4Address((int(address) >> shift) & 0xFFFFFFFF ^ inverted)
-    return address
-
-
-def allowed(address: Address) -> bool:
-    address = inner(address)
-    return not any(address in network for network in NEVER)
 
 
 class GuardedStream(httpcore2.AsyncNetworkStream):
@@ -97,12 +58,19 @@ class GuardedStream(httpcore2.AsyncNetworkStream):
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Resolves names apart from asyncio's small thread pool (one tenant's dead DNS server would fill it),
-    and connects to addresses that were judged."""
+    """Connects to addresses that were judged, and to no others."""
 
-    def __init__(self, network: httpcore2.AsyncNetworkBackend) -> None:
+    def __init__(
+        self,
+        network: httpcore2.AsyncNetworkBackend,
+        resolver: Resolver,
+        given: Given = Given.OPERATOR,
+        private: Sequence[Network] = (),
+    ) -> None:
         self._network = network
-        self._resolvers = ThreadPoolExecutor(32, thread_name_prefix="resolver")
+        self._resolver = resolver
+        self._given = given
+        self._private = private
 
     async def connect_tcp(
         self,
@@ -112,9 +80,10 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
-        if not all(allowed(a) for a in addresses):
-            raise HttpError("blocked", f"{host} is an address that is never asked", sent=False)
+        addresses = await self._resolver.resolve(host)
+        # One forbidden answer spoils them all: whoever gives such a name means no good.
+        if not all(allowed(a, self._given, self._private) for a in addresses):
+            raise HttpError("blocked", f"{host} is an address that may not be asked", sent=False)
         failure: Exception | None = None
         for address in addresses:
             try:
@@ -129,27 +98,9 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def _resolve(self, host: str, port: int) -> list[Address]:
-        try:
-            return [ipaddress.ip_address(host)]
-        except ValueError:
-            pass
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(
-                self._resolvers, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            )
-        except (OSError, UnicodeError) as error:
-            raise HttpError("dns", f"{host} does not resolve", sent=False) from error
-        return list(dict.fromkeys(ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found))
-
-    def close(self) -> None:
-        self._resolvers.shutdown(wait=False, cancel_futures=True)
-
 
 class GuardedTransport(httpx2.AsyncHTTPTransport):
-    def __init__(self) -> None:
-        self.backend = GuardedBackend(httpcore2.AnyIOBackend())
+    def __init__(self, resolver: Resolver, given: Given, private: Sequence[Network]) -> None:
         # httpx has no argument for a network backend; its pool is the one place that takes one.
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
@@ -158,12 +109,8 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
             # Shorter than servers keep theirs (uvicorn: 5 s): a request on a connection that is just being
             # closed at the other end is lost, and nobody could say whether it arrived.
             keepalive_expiry=2,
-            network_backend=self.backend,
+            network_backend=GuardedBackend(httpcore2.AnyIOBackend(), resolver, given, private),
         )
-
-    async def aclose(self) -> None:
-        await super().aclose()
-        self.backend.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,21 +129,28 @@ class Response:
 
 
 class Http:
-    """`fetch` asks once, within a total deadline, and reads at most `max_bytes`."""
+    """`fetch` asks once, within a total deadline, and reads at most `max_bytes`. `private`: the networks that a
+    tenant's URL may lead to beside the public internet."""
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, transport: httpx2.AsyncBaseTransport | None = None, private: Sequence[Network] = ()
+    ) -> None:
         # At INFO the client logs whole URLs, and there are secrets in those.
         for name in ("httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._client = httpx2.AsyncClient(
-            transport=transport or GuardedTransport(),
-            follow_redirects=False,
-            trust_env=False,
-            timeout=None,
-            # One client asks for every tenant: a cookie of one must not travel with the next.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"user-agent": "alertengine"},
-        )
+        self._resolver = Resolver()
+        self._clients = {
+            given: httpx2.AsyncClient(
+                transport=transport or GuardedTransport(self._resolver, given, private),
+                follow_redirects=False,
+                trust_env=False,
+                timeout=None,
+                # One client asks for many tenants: a cookie of one must not travel with the next.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                headers={"user-agent": "alertengine"},
+            )
+            for given in Given
+        }
 
     async def fetch(
         self,
@@ -207,8 +161,12 @@ class Http:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         max_bytes: int = MAX_BYTES,
+        given: Given = Given.OPERATOR,
     ) -> Response:
-        """Raises `HttpError`, whose `sent` says whether the other side may have got the request."""
+        """Raises `HttpError`, whose `sent` says whether the other side may have got the request.
+
+        `given`: who named the URL.
+        """
         sent = False
 
         async def trace(event: str, _: Any) -> None:
@@ -217,7 +175,10 @@ class Http:
 
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._ask(method, url, headers, body, max_bytes, trace)
+                request = self._clients[given].build_request(
+                    method, url, headers=dict(headers or {}), content=body, extensions={"trace": trace}
+                )
+                return await _answer(self._clients[given], request, max_bytes)
         except TimeoutError:
             raise HttpError("timeout", f"no answer within {timeout_s:g} s", sent=sent) from None
         except httpx2.InvalidURL:
@@ -225,31 +186,23 @@ class Http:
         except httpx2.HTTPError as error:
             raise _classified(error, sent and not isinstance(error, _NOT_SENT)) from None
 
-    async def _ask(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        body: bytes | None,
-        max_bytes: int,
-        trace: Any,
-    ) -> Response:
-        request = self._client.build_request(
-            method, url, headers=dict(headers or {}), content=body, extensions={"trace": trace}
-        )
-        answer = await self._client.send(request, stream=True)
-        try:
-            received = bytearray()
-            async for chunk in answer.aiter_bytes():
-                received += chunk
-                if len(received) > max_bytes:
-                    raise HttpError("too_large", f"more than {max_bytes // 1024} KiB", sent=True)
-            return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(received))
-        finally:
-            await answer.aclose()
-
     async def close(self) -> None:
-        await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+        self._resolver.close()
+
+
+async def _answer(client: httpx2.AsyncClient, request: httpx2.Request, max_bytes: int) -> Response:
+    answer = await client.send(request, stream=True)
+    try:
+        received = bytearray()
+        async for chunk in answer.aiter_bytes():
+            received += chunk
+            if len(received) > max_bytes:
+                raise HttpError("too_large", f"more than {max_bytes // 1024} KiB", sent=True)
+        return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(received))
+    finally:
+        await answer.aclose()
 
 
 def _classified(error: httpx2.HTTPError, sent: bool) -> HttpError:

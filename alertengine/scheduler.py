@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from alertengine.core.model import Service
+from alertengine.pipeline import limits
 from alertengine.pipeline.advance import advance, sweep
 from alertengine.pipeline.deliver import begin_due
 from alertengine.pipeline.engine import Engine
@@ -27,6 +28,7 @@ SWEEP_S = 0.5
 REFRESH_S = 2.0
 OUTBOX_S = 0.5
 WATCH_S = 2.0
+KEEP_S = 1.0
 LISTEN_AGAIN_S = 15.0
 DRAIN_S = 8.0
 HOUR_S = 3600.0
@@ -60,6 +62,7 @@ class Scheduler:
         self._every(REFRESH_S, self.refresh)
         self._every(WATCH_S, lambda: watch(self._engine))
         self._every(REFRESH_S, lambda: look(self._engine))
+        self._every(KEEP_S, lambda: limits.keep(self._engine))
         self._every(VERIFY_S, self._verify)
         for work in self._hourly:
             self._every(HOUR_S, work)

@@ -79,7 +79,9 @@ class AppAction:
             "content-type": "application/json",
             **webhook_headers(self._secret(run), message_id, int(now.timestamp()), body),
         }
-        return await self._http.fetch("POST", url, timeout_s=timeout_s, headers=headers, body=body)
+        return await self._http.fetch(
+            "POST", url, timeout_s=timeout_s, headers=headers, body=body, given=run.service.given_by
+        )
 
     def _secret(self, run: Run) -> str:
         if run.service.sealed_secret is None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from alertengine.core.diagnosis.redaction import redact
+from alertengine.core.given import Given
 from alertengine.core.model import ActionSpec, Risk
 from alertengine.errors import HttpError
 from alertengine.http import Response
@@ -92,14 +93,23 @@ class HttpAction:
     ) -> Response:
         message_id = f"{run.execution_id}-preview" if dry_run else run.execution_id
         body = request_body(spec.name, run, dry_run=dry_run)
-        own = self._configured[spec.name].secret if spec.name in self._configured else None
-        secret = own.get_secret_value() if own else self._webhook_secret(run.tenant_id)
+        secret = self._secret(spec, run)
         headers = {
             "content-type": "application/json",
             "idempotency-key": message_id,
             **webhook_headers(secret, message_id, int(self._clock.wall().timestamp()), body),
         }
-        return await self._http.fetch("POST", url, timeout_s=timeout_s, headers=headers, body=body)
+        given = Given(spec.params.get("given_by", Given.OPERATOR))
+        return await self._http.fetch(
+            "POST", url, timeout_s=timeout_s, headers=headers, body=body, given=given
+        )
+
+    def _secret(self, spec: ActionSpec, run: Run) -> str:
+        """The configured one is for the configured URL alone: another's recovery may have the same name."""
+        own = self._configured.get(spec.name)
+        if own is not None and own.secret is not None and own.url == spec.params["url"]:
+            return own.secret.get_secret_value()
+        return self._webhook_secret(run.tenant_id)
 
 
 def request_body(action: str, run: Run, *, dry_run: bool) -> bytes:

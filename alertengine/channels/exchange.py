@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from alertengine.core.given import Given
 from alertengine.errors import DeliveryError, Fault, HttpError
 from alertengine.http import Response
 from alertengine.ports import Clock
@@ -28,11 +29,12 @@ async def ask(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     timeout_s: float | None = None,
+    given: Given = Given.OPERATOR,
 ) -> Response:
-    """Ask once. Raises `DeliveryError` where there is no whole answer."""
+    """Ask once; `given`: who named the URL. Raises `DeliveryError` where there is no whole answer."""
     try:
         return await tools.http.fetch(
-            method, url, timeout_s=timeout_s or TIMEOUT_S, headers=headers, body=body
+            method, url, timeout_s=timeout_s or TIMEOUT_S, headers=headers, body=body, given=given
         )
     except HttpError as error:
         raise DeliveryError(str(error), fault=_unanswered(error)) from None

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from alertengine.channels import exchange
 from alertengine.core.fit import clip, fit, flatten
+from alertengine.core.given import Given
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.core.taps import Verb
@@ -96,7 +97,7 @@ class SlackChannel:
         address, own = self._tools.opened(contact)
         url = own or self._url
         if url:
-            return await self._by_webhook(url, message)
+            return await self._by_webhook(url, message, contact.given_by if own else Given.OPERATOR)
         if self._token is None:
             raise DeliveryError("no slack channel is configured", fault=Fault.CONFIG)
         return await self._by_bot(address, message)
@@ -128,8 +129,8 @@ class SlackChannel:
             {"channel": channel, "ts": stamp, **_message(message, answers=self._secret is not None)},
         )
 
-    async def _by_webhook(self, url: str, message: Message) -> Receipt:
-        answer = await self._post(url, {}, _message(message, answers=False))
+    async def _by_webhook(self, url: str, message: Message, given: Given) -> Receipt:
+        answer = await self._post(url, {}, _message(message, answers=False), given)
         said = answer.body[:100].decode("utf-8", "replace").strip()
         if not answer.ok or said != "ok":
             raise self._refused(answer, said)
@@ -150,13 +151,16 @@ class SlackChannel:
             raise self._refused(answer, str(told.get("error", "")))
         return told
 
-    async def _post(self, url: str, headers: dict[str, str], body: dict[str, Any]) -> Response:
+    async def _post(
+        self, url: str, headers: dict[str, str], body: dict[str, Any], given: Given = Given.OPERATOR
+    ) -> Response:
         return await exchange.ask(
             self._tools,
             "POST",
             url,
             headers={"content-type": "application/json; charset=utf-8", **headers},
             body=json.dumps(body, ensure_ascii=False).encode(),
+            given=given,
         )
 
     def _refused(self, answer: Response, word: str) -> DeliveryError:

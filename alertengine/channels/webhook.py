@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from alertengine.channels import exchange
 from alertengine.channels.webhook_forms import FORMS, PAGERDUTY_URL
+from alertengine.core.given import Given
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
@@ -89,7 +90,8 @@ class WebhookChannel:
         if self._form == "standard":
             stamp = int(self._tools.clock.wall().timestamp())
             headers |= webhook_headers(secret, idempotency_key, stamp, body)
-        answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body)
+        given = contact.given_by if url == contact.address else Given.OPERATOR
+        answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body, given=given)
         if not answer.ok:
             raise self._refused(answer)
         return Receipt(provider_message_id=idempotency_key if self._form == "standard" else None)
@@ -99,7 +101,10 @@ class WebhookChannel:
         config = self._config
         secret = config.secret.get_secret_value() if config and config.secret else ""
         if contact.address.startswith(("http://", "https://")) and self._form == "standard":
-            return contact.address, secret or self._tools.webhook_secret(contact.tenant_id)
+            # What the operator signs with goes to where the operator says, and nowhere else.
+            if contact.given_by is Given.TENANT or not secret:
+                secret = self._tools.webhook_secret(contact.tenant_id)
+            return contact.address, secret
         if config is None:
             raise DeliveryError(
                 "this contact has no URL and no webhook channel is configured", permanent=True

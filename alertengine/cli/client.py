@@ -56,15 +56,24 @@ class Client:
         return await self._ask("GET", path, params=given)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer = await self._ask("POST", path, json=dict(body or {}))
-        if self._own is not None:
-            await self._own.settle()
-        return answer
+        return await self._write("POST", path, json=dict(body or {}))
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._write("PATCH", path, json=dict(body))
+
+    async def delete(self, path: str) -> dict[str, Any]:
+        return await self._write("DELETE", path)
 
     async def tick(self, tenant: str, service_id: str) -> None:
         """Without a daemon nobody polls: do it once, for this service."""
         if self._own is not None:
             await self._own.tick(tenant, service_id)
+
+    async def _write(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        answer = await self._ask(method, path, **more)
+        if self._own is not None:
+            await self._own.settle()
+        return answer
 
     async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:

@@ -66,7 +66,7 @@ def approve(
         before = await _trail(client, incident)
         if _decisions(before) != seen["decisions"]:
             raise NotSo("The incident went on while you looked. Nothing was run; look again.")
-        decided = await _act(client, incident, "approve", note)
+        decided = await _act(client, incident, "approve", note, digest=seen["digest"])
         say(_approved(decided))
         told = len(before["events"])
         trail = await (_follow(client, incident, told) if wait else _trail(client, incident))
@@ -119,8 +119,8 @@ def _done(answer: Json, as_json: bool, what: str) -> None:
         say(f"{what}. It is on record: alertengine audit {answer['incident_id']}")
 
 
-async def _act(client: Client, incident: str, what: str, note: str = "") -> Json:
-    body = {"operator": getpass.getuser(), "note": note}
+async def _act(client: Client, incident: str, what: str, note: str = "", **more: str) -> Json:
+    body = {"operator": getpass.getuser(), "note": note, **more}
     return await client.post(f"/local/incidents/{segment(incident)}/{what}", body)
 
 

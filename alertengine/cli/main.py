@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from alertengine import __version__
 from alertengine.cli import (
     backup,
+    contacts,
     decide,
     diagnose,
     dlq,
@@ -20,8 +21,10 @@ from alertengine.cli import (
     ledger,
     onboard,
     serve,
+    services,
     setup,
     status,
+    tenants,
     verify,
 )
 from alertengine.cli.failure import failed
@@ -115,6 +118,9 @@ for name, command in COMMANDS.items():
 # A command group: its module imports what is heavy inside its commands.
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(services.app, name="services")
+app.add_typer(contacts.app, name="contacts")
 
 
 def main() -> None:

@@ -15,6 +15,10 @@ MEANINGS: Mapping[str, str] = {
     "server.port": "The port; 0 takes any free one.",
     "server.base_url": "How phones reach this daemon, the beginning of every link. `http://HOST:PORT` unless set.",
     "server.language": "The language of messages and pages for people who have named none, by its code.",
+    "server.allow_private": "Private networks that URLs given with a tenant's key may lead to, e.g. "
+    '`["10.20.0.0/16"]`. The operator\'s own URLs need no entry.',
+    "server.trusted_proxies": "Networks of the reverse proxies in front of this daemon: whoever asks through them is "
+    "counted and recorded by `X-Forwarded-For`. Nobody else's headers are believed.",
     "store.url": "A path after `sqlite:///`; a relative one lies in the data directory.",
     "auth.secret": "At least 32 unguessable characters: signs links, seals stored secrets. Generated in the data "
     "directory unless set. Changing it ends every link and makes stored service secrets unreadable.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alertengine.cli.failure import NotSo, WrongUse
+from alertengine.cli.failure import WrongUse
 from alertengine.cli.output import ask, can_ask, confirm, say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place, place
 
@@ -54,9 +54,9 @@ def onboard(
     form = _Form(
         service=service,
         health_url=health_url,
-        secret=_read_secret(service_secret),
+        secret=read_secret(service_secret),
         channel=channel,
-        contacts=[_contact(given) for given in contact or ()],
+        contacts=[read_contact(given) for given in contact or ()],
         language=language,
     )
     settings = here.settings()
@@ -108,14 +108,14 @@ class _Form:
         }
 
 
-def _contact(given: str) -> dict[str, str]:
+def read_contact(given: str) -> dict[str, str]:
     name, separator, address = given.partition("=")
     if not separator or not name.strip():
         raise WrongUse(f"--contact {given}: give NAME=ADDRESS, e.g. Tariro=+263771234567 (console: Tariro=)")
     return {"name": name.strip(), "address": address.strip()}
 
 
-def _read_secret(given: str | None) -> str | None:
+def read_secret(given: str | None) -> str | None:
     if given is None or not given.startswith("@"):
         return given
     from pathlib import Path
@@ -155,11 +155,12 @@ def rehearse(
     """Send a test through the real channels. Nothing real is run by it."""
     from alertengine.cli.client import run
     from alertengine.cli.incidents import segment
+    from alertengine.cli.tenants import meant
 
     here = place(ctx, config, data_dir)
 
     async def work(client: Client) -> Json:
-        chosen = tenant or await _only_tenant(client)
+        chosen = await meant(client, tenant)
         made = await client.post(f"/tenant/{segment(chosen)}/test")
         return {"tenant_id": chosen, **made, "daemon": client.has_daemon}
 
@@ -174,14 +175,3 @@ def rehearse(
     say(
         f"The message goes to the contacts. What becomes of it: {here.command('audit ' + made['incident_id'])}"
     )
-
-
-async def _only_tenant(client: Client) -> str:
-    found = (await client.get("/local/tenants"))["tenants"]
-    if not found:
-        raise NotSo("There is no tenant yet: alertengine onboard.")
-    if len(found) > 1:
-        names = ", ".join(f"{t['tenant_id']} ({t['name']})" for t in found)
-        raise WrongUse(f"There are several tenants; say which: {names}")
-    only: str = found[0]["tenant_id"]
-    return only

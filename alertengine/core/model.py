@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from alertengine.core.cost import Value
+from alertengine.core.given import Given
 
 
 def rfc3339(at: datetime) -> str:
@@ -46,7 +47,8 @@ class Risk(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did something. `kind`: system, contact (a verified person) or operator (at the terminal)."""
+    """Who did something. `kind`: system, contact (a verified person), operator (at the terminal or with the admin
+    key), api_key (a program of the tenant's) or link (whoever held a link that was refused)."""
 
     kind: str
     id: str
@@ -106,6 +108,7 @@ class Contact:
     verified_at: datetime | None = None
     language: str | None = None
     """The code of the language they are told in; None for the daemon's."""
+    given_by: Given = Given.OPERATOR
 
     @property
     def actor(self) -> Actor:
@@ -115,7 +118,7 @@ class Contact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A monitored application. `sealed_secret` is its SDK secret, encrypted; `actions` name its recoveries:
-    None for every configured one."""
+    None for every configured one. `thresholds` are its own instead of the policy's, by name."""
 
     id: str
     tenant_id: str
@@ -125,6 +128,8 @@ class Service:
     actions: tuple[ActionSpec, ...] | None = None
     value: Mapping[str, Value] = field(default_factory=dict)
     """What a request is worth, by route."""
+    given_by: Given = Given.OPERATOR
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def recovery_url(self, name: str | None = None, *, dry_run: bool = False) -> str:
         """Where its SDK takes recoveries: beside its health path."""

@@ -16,19 +16,22 @@ from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import Said
 from alertengine.core.message import MessageKind
-from alertengine.core.model import Actor, Contact, Service
+from alertengine.core.model import Actor, Contact, Service, Tenant
 from alertengine.errors import (
+    ActionChanged,
     NotAwaitingApproval,
     NotFound,
     RateLimited,
     Refused,
     StoreUnavailable,
+    TenantSuspended,
     TokenInvalid,
     TokenUsed,
 )
 from alertengine.pipeline.catalogue import today
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append, may_decide
+from alertengine.pipeline.tenants import ACTIVE
 from alertengine.signing import fingerprint
 from alertengine.store import directory, incidents, links
 from alertengine.store.base import Transaction
@@ -67,6 +70,7 @@ async def open_link(engine: Engine, token: str) -> Opened:
     known = await fetch(links.offered(tenant, incident_id, claims.jti))
     if incident is None or contact is None or not known or not may_decide(contact):
         raise TokenInvalid
+    _check_active(await fetch(directory.tenant(tenant)))
     return Opened(
         claims=claims,
         contact=contact,
@@ -106,9 +110,11 @@ async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
     return await _decided(engine, work)
 
 
-async def confirm_as(engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How) -> Incident:
-    """The operator's own approval, from the terminal of the machine."""
-    return await _by_operator(engine, tenant, incident_id, actor, how, _approval(engine))
+async def confirm_as(
+    engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How, digest: str
+) -> Incident:
+    """The operator's own approval, from the terminal of the machine, of the action that was shown there."""
+    return await _by_operator(engine, tenant, incident_id, actor, how, _approval(engine, digest))
 
 
 async def reject_as(engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How) -> Incident:
@@ -118,13 +124,17 @@ async def reject_as(engine: Engine, tenant: str, incident_id: str, actor: Actor,
 Decision = Callable[[Transaction, Incident, Claims | None, Actor, How], NewEvent]
 
 
-def _approval(engine: Engine) -> Decision:
+def _approval(engine: Engine, shown: str | None = None) -> Decision:
+    """`shown`: the digest of what was looked at, where no link says so."""
+
     def decide(
         tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How
     ) -> NewEvent:
         proposed = approval.check_decidable(incident, claims)
         service = tx.fetch(directory.service(incident.tenant_id, incident.service_id))
         approval.check_action(proposed, today(engine, incident, service), claims)
+        if shown is not None and shown != proposed.digest():
+            raise ActionChanged
         event = approval.approve(incident, actor, engine.new_id("exe"), {**how, "boot": engine.boot})
         if event.type is EventType.RECOVERY_AUTHORIZED:
             execution = event.data["execution_id"]
@@ -168,6 +178,7 @@ async def _by_operator(
         incident = tx.fetch(incidents.incident(tenant, incident_id))
         if incident is None:
             raise NotFound(f"There is no incident {incident_id}.")
+        _check_active(tx.fetch(directory.tenant(tenant)))
         return _append(engine, tx, incident, decision(tx, incident, None, actor, how))
 
     return await _decided(engine, work)
@@ -179,7 +190,13 @@ def _known(tx: Transaction, claims: Claims) -> tuple[Incident, Contact]:
     known = tx.fetch(links.offered(claims.tenant_id, claims.incident_id, claims.jti))
     if incident is None or contact is None or not known or not may_decide(contact):
         raise TokenInvalid
+    _check_active(tx.fetch(directory.tenant(claims.tenant_id)))
     return incident, contact
+
+
+def _check_active(tenant: Tenant | None) -> None:
+    if tenant is None or tenant.status != ACTIVE:
+        raise TenantSuspended
 
 
 def _check_unused(tx: Transaction, incident: Incident, claims: Claims) -> None:
@@ -279,7 +296,8 @@ def _check_reissues(tx: Transaction, incident: Incident, contact: Contact, now: 
         if e.type is EventType.LINK_REISSUED and e.data["contact"] == contact.id and e.at > since
     ]
     if len(recent) >= REISSUES:
-        raise approval.refusal("refused.sent", RateLimited)
+        wait = REISSUE_WINDOW_S / REISSUES
+        raise approval.told(Said("refused.sent", {}), RateLimited, retry_after_s=wait)
 
 
 CLOSABLE = DECIDABLE | {Stage.UNKNOWN, Stage.REJECTED, Stage.EXPIRED}

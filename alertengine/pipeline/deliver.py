@@ -73,6 +73,8 @@ async def deliver(engine: Engine, delivery: Delivery) -> bool:
     if not await _claim(engine, delivery, contact, channel):
         return False
     try:
+        if contact.verified_at is None:  # taken off the list, or moved, since this was queued
+            raise DeliveryError("nobody is told there any more", fault=Fault.RECIPIENT)
         # Read after it was claimed: from then on nothing joins it.
         about = await telling(engine, delivery)
         if about is None:

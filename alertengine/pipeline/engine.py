@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from alertengine.clock import SteadyClock
+from alertengine.core.addresses import Network
 from alertengine.core.cost import Cost, Value, cost
 from alertengine.core.detection import Watch
 from alertengine.core.events import NewEvent
@@ -54,6 +55,12 @@ class Memory:
     """Reports that came before the message they are about was written down as taken; by kind and id."""
     shown: dict[str, str] = field(default_factory=dict)
     """Digest of the action that was shown in a chat, by link: what is confirmed there was seen first."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """When each rate limit is unspent again (monotonic), by name; those taken from last come last."""
+    unkept_limits: set[str] = field(default_factory=set)
+    """Which of them the store does not know yet."""
+    unkept_uses: dict[str, datetime] = field(default_factory=dict)
+    """When keys were used that the store does not know yet."""
     looked_up: dict[str, float] = field(default_factory=dict)
     """When a provider was last asked about a delivery (monotonic)."""
     thinking: set[str] = field(default_factory=set)
@@ -103,6 +110,8 @@ class Engine:
     """What the operator says a request is worth, by service and route."""
     language: str = DEFAULT
     """Of people who have named none."""
+    private: Sequence[Network] = ()
+    """The networks that a tenant's URL may lead to beside the public internet."""
     memory: Memory = field(default_factory=Memory)
 
     def now(self) -> datetime:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import methodcaller
 from typing import Any
-from urllib.parse import urlsplit
 
+from alertengine.core.addresses import url_problem
 from alertengine.core.cost import Value
 from alertengine.core.events import NewEvent, SystemEventType
+from alertengine.core.given import Given
 from alertengine.core.language import LANGUAGES
 from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Tenant
 from alertengine.core.plans import DEFAULT_PLAN, Feature, require, require_feature
 from alertengine.errors import ConfigError, Invalid
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.keys import NewKey, issue
 from alertengine.pipeline.verify import send_code
-from alertengine.signing import api_key_hash, api_key_id, new_api_key, webhook_key
-from alertengine.store import directory
+from alertengine.signing import webhook_key
+from alertengine.store import directory, system
 from alertengine.store.base import Transaction
-from alertengine.store.log import SYSTEM_TREE
 from alertengine.tools import sealed
 
 
@@ -48,6 +50,8 @@ class Application:
     recovery_webhook_url: str | None = None
     value: Mapping[str, Value] = field(default_factory=dict)
     """What one request is worth, by route."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    given_by: Given = Given.OPERATOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,76 +66,56 @@ class Onboarded:
 
 async def onboard(engine: Engine, application: Application) -> Onboarded:
     """Raises `Invalid` with what is wrong and what would be right."""
-    check_url("health_url", application.health_url)
     if application.plan not in engine.plans:
         raise Invalid(f"plan: {application.plan!r} is not a plan; choose from {', '.join(engine.plans)}")
     tenant = _tenant(engine, application)
-    service = _service(engine, tenant, application)
+    service = new_service(engine, tenant.id, application)
     contacts = _contacts(engine, tenant, application)
-    _check_plan(engine, tenant, service, contacts)
-    key = new_api_key()
-    key_id = api_key_id(key)
-    assert key_id is not None
+    check_plan(engine, tenant, service, contacts)
 
-    def work(tx: Transaction) -> None:
-        directory.add_tenant(tx, tenant, key_id, api_key_hash(key))
+    def work(tx: Transaction) -> NewKey:
+        directory.add_tenant(tx, tenant)
         directory.add_service(tx, service)
         for contact in contacts:
             directory.add_contact(tx, contact)
         _log(tx, engine, tenant, service)
+        return issue(tx, tenant.id, engine.now())
 
-    await engine.store.transact(work)
+    key = await engine.store.transact(work)
     for contact in contacts:
         if contact.verified_at is None:
             engine.spawn(send_code(engine, tenant.id, contact.id))
+    await ask_what_it_offers(engine, service)
+    return Onboarded(tenant=tenant, service=service, contacts=contacts, api_key=key.text)
+
+
+async def ask_what_it_offers(engine: Engine, service: Service) -> None:
+    """Which recoveries the app itself has, so that the first incident can propose one."""
     offers = await engine.source.recoveries(service)
     if offers is not None:
         engine.memory.offered[service.id] = offers
-    return Onboarded(tenant=tenant, service=service, contacts=contacts, api_key=key)
 
 
-async def add_service(engine: Engine, tenant: Tenant, application: Application) -> Service:
-    """One more service of a tenant, as far as its plan goes."""
-    check_url("health_url", application.health_url)
-    service = _service(engine, tenant, application)
-    _check_plan(engine, tenant, service, ())
-
-    def work(tx: Transaction) -> None:
-        beside = tx.fetch(directory.services(tenant.id))
-        if service.name in (other.name for other in beside):
-            raise Invalid(f"service_name: this tenant has a service {service.name} already")
-        what = f"more than {len(beside)} service{'s' if len(beside) > 1 else ''}"
-        require(engine.plans, tenant.plan, what, lambda plan: plan.takes_service(len(beside)))
-        directory.add_service(tx, service)
-        data = {"tenant_id": tenant.id, "service_id": service.id, "service": service.name}
-        event = NewEvent(type=SystemEventType.SERVICE_ADDED, data=data)
-        tx.append(SYSTEM_TREE, service.id, [event], 0, engine.now())
-
-    await engine.store.transact(work)
-    offers = await engine.source.recoveries(service)
-    if offers is not None:
-        engine.memory.offered[service.id] = offers
-    return service
-
-
-def _check_plan(engine: Engine, tenant: Tenant, service: Service, contacts: Sequence[Contact]) -> None:
-    """Raises `PlanFeatureUnavailable` for a channel or a team approval that the plan does not include."""
+def check_plan(
+    engine: Engine, tenant: Tenant, service: Service | None, contacts: Sequence[Contact] = ()
+) -> None:
+    """Raises `PlanFeatureUnavailable` for what the plan does not include: a channel, several approvals, thresholds."""
     for contact in contacts:
         channel = engine.channel_of(contact)
         kind = channel.kind if channel else contact.channel
         require(engine.plans, tenant.plan, f"the channel {kind}", methodcaller("reaches", kind))
+    if service is None:
+        return
     if any(action.approvals > 1 for action in engine.recoveries(service)):
         require_feature(engine.plans, tenant.plan, Feature.TEAM_APPROVALS)
+    if service.thresholds:
+        require_feature(engine.plans, tenant.plan, Feature.CUSTOM_THRESHOLDS)
 
 
-def check_url(name: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or "@" in parts.netloc or any(c.isspace() for c in url):
-        raise Invalid(f"{name}: give a whole URL, e.g. http://127.0.0.1:8000/health/alerts")
+def check_url(engine: Engine, name: str, url: str, given: Given) -> None:
+    problem = url_problem(url, given, engine.private)
+    if problem:
+        raise Invalid(f"{name}: {problem}")
 
 
 def _tenant(engine: Engine, application: Application) -> Tenant:
@@ -145,22 +129,32 @@ def _tenant(engine: Engine, application: Application) -> Tenant:
     )
 
 
-def _service(engine: Engine, tenant: Tenant, application: Application) -> Service:
-    name = application.service_name.strip()
-    if not 0 < len(name) <= 80 or not name.isprintable():
-        raise Invalid("service_name: 1 to 80 printable characters")
+def new_service(engine: Engine, tenant: str, application: Application) -> Service:
+    """Checked, and not in the store yet."""
+    given = application.given_by
+    check_url(engine, "health_url", application.health_url, given)
     secret = application.service_secret
     if secret:
         check_secret(secret)
     return Service(
         id=engine.new_id("svc"),
-        tenant_id=tenant.id,
-        name=name,
+        tenant_id=tenant,
+        name=checked_name("service_name", application.service_name),
         health_url=application.health_url,
         sealed_secret=engine.vault.seal(secret) if secret else None,
         actions=_actions(engine, application),
         value=application.value,
+        given_by=given,
+        thresholds=dict(application.thresholds),
     )
+
+
+def checked_name(field: str, given: str) -> str:
+    """In one spelling (NFC): two names that look the same are the same."""
+    name = unicodedata.normalize("NFC", given.strip())
+    if not 0 < len(name) <= 80 or not name.isprintable():
+        raise Invalid(f"{field}: 1 to 80 printable characters")
+    return name
 
 
 def check_secret(secret: str) -> None:
@@ -173,8 +167,9 @@ def check_secret(secret: str) -> None:
 def _actions(engine: Engine, application: Application) -> tuple[ActionSpec, ...] | None:
     specs = [_action(engine, given) for given in application.actions or ()]
     if application.recovery_webhook_url:
-        check_url("recovery_webhook_url", application.recovery_webhook_url)
-        specs.append(_webhook_action(application.recovery_webhook_url))
+        given = application.given_by
+        check_url(engine, "recovery_webhook_url", application.recovery_webhook_url, given)
+        specs.append(_webhook_action(application.recovery_webhook_url, given))
     names = [spec.name for spec in specs]
     if len(set(names)) != len(names):
         raise Invalid("actions: each needs a name of its own")
@@ -201,8 +196,8 @@ def _action(engine: Engine, given: str | Mapping[str, Any]) -> ActionSpec:
     )
 
 
-def _webhook_action(url: str) -> ActionSpec:
-    params = {"url": url, "preview_url": None, "timeout_s": 30.0}
+def _webhook_action(url: str, given: Given) -> ActionSpec:
+    params = {"url": url, "preview_url": None, "timeout_s": 30.0, "given_by": str(given)}
     return ActionSpec(
         name="recovery-webhook", kind="http", description="call the recovery webhook", params=params
     )
@@ -210,26 +205,29 @@ def _webhook_action(url: str) -> ActionSpec:
 
 def _contacts(engine: Engine, tenant: Tenant, application: Application) -> tuple[Contact, ...]:
     wanted = application.contacts or (NewContact(name="operator", channel=tenant.notification_channel),)
-    made = tuple(_contact(engine, tenant, new) for new in wanted)
+    made = tuple(new_contact(engine, tenant.id, new, application.given_by) for new in wanted)
     if len({(c.name, c.channel, c.address) for c in made}) != len(made):
         raise Invalid("contacts: the same contact is listed twice")
     return made
 
 
-def _contact(engine: Engine, tenant: Tenant, new: NewContact) -> Contact:
+def new_contact(engine: Engine, tenant: str, new: NewContact, given: Given) -> Contact:
+    """Checked, and not in the store yet."""
+    url = new.secret if new.channel == "slack" else new.address
+    if url and url.startswith(("http:", "https:")):
+        check_url(engine, "contacts: address", url, given)
     contact = Contact(
         id=engine.new_id("con"),
-        tenant_id=tenant.id,
-        name=new.name.strip(),
+        tenant_id=tenant,
+        name=checked_name("contacts: name", new.name),
         channel=new.channel,
         address=sealed(engine.vault, new.address, new.secret) if new.secret else new.address,
         role=new.role,
         language=new.language,
+        given_by=given,
     )
     if new.language not in (None, *LANGUAGES):
         raise Invalid(f"contacts: {new.language!r} is not a language; choose from {', '.join(LANGUAGES)}")
-    if not 0 < len(contact.name) <= 80 or not contact.name.isprintable():
-        raise Invalid("contacts: a name has 1 to 80 printable characters")
     channel = engine.channel_of(contact)
     if channel is None:
         known = ", ".join(engine.channels)
@@ -238,10 +236,11 @@ def _contact(engine: Engine, tenant: Tenant, new: NewContact) -> Contact:
     if complaint:
         raise Invalid(f"contacts: {contact.name}: {complaint}")
     # The operator's own terminal and webhooks need no proof that somebody is there.
-    return replace(contact, verified_at=engine.now()) if channel.kind in ("console", "webhook") else contact
+    known_to_be_there = given is Given.OPERATOR and channel.kind in ("console", "webhook")
+    return replace(contact, verified_at=engine.now()) if known_to_be_there else contact
 
 
 def _log(tx: Transaction, engine: Engine, tenant: Tenant, service: Service) -> None:
     data = {"tenant_id": tenant.id, "service_id": service.id, "service": service.name, "plan": tenant.plan}
     event = NewEvent(type=SystemEventType.TENANT_ONBOARDED, data=data)
-    tx.append(SYSTEM_TREE, tenant.id, [event], 0, engine.now())
+    system.note(tx, tenant.id, event, engine.now())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertengine.core.detection import Trouble, assess
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Service
+from alertengine.core.plans import Feature, plan_of
+from alertengine.core.policy import Policy
 from alertengine.core.snapshot import Health, Snapshot
 from alertengine.errors import SlotTaken, StoreUnavailable
 from alertengine.pipeline import quota
 from alertengine.pipeline.emergency import unrecorded
 from alertengine.pipeline.engine import Engine
-from alertengine.store import incidents
+from alertengine.store import directory, incidents
 from alertengine.store.base import Transaction
 
 
@@ -32,8 +35,19 @@ async def poll(engine: Engine, service: Service) -> str | None:
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
     if held is not None or snapshot.healthy:
         return held
-    trouble = assess(watch, service.name, engine.policy, cooling=await _cooling(engine, service, snapshot.at))
+    policy = await _policy(engine, service)
+    trouble = assess(watch, service.name, policy, cooling=await _cooling(engine, service, snapshot.at))
     return await _open(engine, service, trouble, snapshot) if trouble else None
+
+
+async def _policy(engine: Engine, service: Service) -> Policy:
+    """With the service's own thresholds, as long as its plan has them."""
+    if not service.thresholds:
+        return engine.policy
+    tenant = await engine.store.fetch(directory.tenant(service.tenant_id))
+    if tenant is None or Feature.CUSTOM_THRESHOLDS not in plan_of(engine.plans, tenant.plan).features:
+        return engine.policy
+    return replace(engine.policy, **service.thresholds)  # type: ignore[arg-type]
 
 
 async def _cooling(engine: Engine, service: Service, now: datetime) -> bool:

@@ -12,9 +12,8 @@ from alertengine.core.model import Contact
 from alertengine.errors import CodeInvalid, DeliveryError, Invalid, NotFound, RateLimited
 from alertengine.pipeline.engine import Engine
 from alertengine.signing import new_code
-from alertengine.store import directory, verification
+from alertengine.store import directory, system, verification
 from alertengine.store.base import Transaction
-from alertengine.store.log import SYSTEM_TREE
 from alertengine.store.verification import Pending
 
 log = logging.getLogger(__name__)
@@ -46,7 +45,9 @@ def _keep(engine: Engine, tx: Transaction, contact: Contact, code: str) -> None:
     before = tx.fetch(verification.of_contact(contact.tenant_id, contact.id))
     now = engine.now()
     if not verification.may_send(before, now):
-        raise RateLimited("A code was sent a moment ago. Look at your messages, or wait a few minutes.")
+        raise RateLimited(
+            "A code was sent a moment ago. Look at your messages, or wait a few minutes.", retry_after_s=30
+        )
     fresh = before is None or now >= before.first_at + timedelta(hours=1)
     first_at, sends = (now, 0) if fresh or before is None else (before.first_at, before.sends)
     verification.put(
@@ -115,5 +116,5 @@ def _verify(engine: Engine, tx: Transaction, pending: Pending) -> Contact | None
         return None
     data = {"tenant_id": contact.tenant_id, "name": contact.name, "channel": contact.channel}
     event = NewEvent(type=SystemEventType.CONTACT_VERIFIED, data=data, actor=contact.actor)
-    tx.append(SYSTEM_TREE, contact.id, [event], 0, engine.now())
+    system.note(tx, contact.id, event, engine.now())
     return contact

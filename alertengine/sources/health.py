@@ -65,7 +65,9 @@ class HealthSource:
                 headers |= webhook_headers(secret, self._new_id("req"), now, b"")
             except ConfigError as error:
                 raise HttpError("blocked", str(error), sent=False) from error
-        return await self._http.fetch("GET", url, timeout_s=self._timeout_s, headers=headers)
+        return await self._http.fetch(
+            "GET", url, timeout_s=self._timeout_s, headers=headers, given=service.given_by
+        )
 
 
 def with_query(url: str, extra: str) -> str:

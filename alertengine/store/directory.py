@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 from alertengine.core.cost import Value
+from alertengine.core.given import Given
 from alertengine.core.model import ActionSpec, Contact, Role, Service, Tenant, parse_time, rfc3339
 from alertengine.store.base import Query, Row, Transaction
 
@@ -23,15 +24,6 @@ def tenants() -> Query[list[Tenant]]:
         sql=f"SELECT {_TENANT} FROM tenant ORDER BY created_at",  # noqa: S608
         params=(),
         decode=lambda rows: [_tenant(row) for row in rows],
-    )
-
-
-def tenant_of_key(key_id: str) -> Query[tuple[str, bytes] | None]:
-    """(tenant, SHA-256 of the key) of an API key's public part."""
-    return Query(
-        sql="SELECT id, key_hash FROM tenant WHERE key_id = ? AND status = 'active'",
-        params=(key_id,),
-        decode=lambda rows: (rows[0][0], rows[0][1]) if rows else None,
     )
 
 
@@ -57,7 +49,8 @@ def service(tenant: str, service_id: str) -> Query[Service | None]:
 def contacts(tenant: str) -> Query[list[Contact]]:
     """In the order they were given in: a person's first address comes before their next."""
     return Query(
-        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? ORDER BY place, id",  # noqa: S608
+        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? AND removed_at IS NULL"  # noqa: S608
+        " ORDER BY place, id",
         params=(tenant,),
         decode=lambda rows: [_contact(row) for row in rows],
     )
@@ -84,47 +77,76 @@ def verified_at(address: str) -> Query[list[Contact]]:
 def known_as(who: str) -> Query[list[Contact]]:
     """The contacts of any tenant with this id, name or address that are not verified yet."""
     return Query(
-        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL"  # noqa: S608
+        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL AND removed_at IS NULL"  # noqa: S608
         " AND (id = ? OR name = ? OR address = ?) ORDER BY id LIMIT 20",
         params=(who, who, who),
         decode=lambda rows: [_contact(row) for row in rows],
     )
 
 
-def add_tenant(tx: Transaction, new: Tenant, key_id: str, key_hash: bytes) -> None:
+def add_tenant(tx: Transaction, new: Tenant) -> None:
     tx.execute(
         "INSERT INTO tenant (id, name, plan, status, created_at, notification_channel, key_id,"
-        " key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, zeroblob(0))",
         new.id,
         new.name,
         new.plan,
         new.status,
         rfc3339(new.created_at),
         new.notification_channel,
-        key_id,
-        key_hash,
+        new.id,
     )
 
 
+def put_tenant(tx: Transaction, tenant: Tenant) -> None:
+    """What of a tenant can change."""
+    tx.execute("UPDATE tenant SET plan = ?, status = ? WHERE id = ?", tenant.plan, tenant.status, tenant.id)
+
+
 def add_service(tx: Transaction, new: Service) -> None:
-    actions = None if new.actions is None else json.dumps([a.to_json() for a in new.actions])
     tx.execute(
-        "INSERT INTO service (id, tenant, name, health_url, sealed_secret, actions, value)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO service (id, tenant, name, health_url, sealed_secret, actions, given_by, thresholds, value)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         new.id,
         new.tenant_id,
-        new.name,
-        new.health_url,
-        new.sealed_secret,
+        *_service_columns(new),
+    )
+
+
+def put_service(tx: Transaction, service: Service) -> None:
+    tx.execute(
+        "UPDATE service SET name = ?, health_url = ?, sealed_secret = ?, actions = ?, given_by = ?, thresholds = ?,"
+        " value = ? WHERE id = ? AND tenant = ?",
+        *_service_columns(service),
+        service.id,
+        service.tenant_id,
+    )
+
+
+def remove_service(tx: Transaction, service: Service) -> None:
+    tx.execute("DELETE FROM service WHERE id = ? AND tenant = ?", service.id, service.tenant_id)
+
+
+def _service_columns(service: Service) -> tuple[str | None, ...]:
+    actions = None if service.actions is None else json.dumps([a.to_json() for a in service.actions])
+    thresholds = json.dumps(dict(service.thresholds)) if service.thresholds else None
+    worth = {route: value.to_json() for route, value in service.value.items()}
+    value = json.dumps(worth) if worth else None
+    return (
+        service.name,
+        service.health_url,
+        service.sealed_secret,
         actions,
-        json.dumps({route: value.to_json() for route, value in new.value.items()}) if new.value else None,
+        str(service.given_by),
+        thresholds,
+        value,
     )
 
 
 def add_contact(tx: Transaction, new: Contact) -> None:
     tx.execute(
-        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, language, place)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
+        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, language, given_by, place)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
         new.id,
         new.tenant_id,
         new.name,
@@ -133,8 +155,37 @@ def add_contact(tx: Transaction, new: Contact) -> None:
         str(new.role),
         rfc3339(new.verified_at) if new.verified_at else None,
         new.language,
+        str(new.given_by),
         new.tenant_id,
     )
+
+
+def put_contact(tx: Transaction, contact: Contact) -> None:
+    tx.execute(
+        "UPDATE contact SET name = ?, channel = ?, address = ?, role = ?, verified_at = ?, language = ?, given_by = ?"
+        " WHERE id = ? AND tenant = ?",
+        contact.name,
+        contact.channel,
+        contact.address,
+        str(contact.role),
+        rfc3339(contact.verified_at) if contact.verified_at else None,
+        contact.language,
+        str(contact.given_by),
+        contact.id,
+        contact.tenant_id,
+    )
+
+
+def remove_contact(tx: Transaction, contact: Contact, at: datetime) -> None:
+    """Nobody is told anything there any more. The row stays for the record's sake, without the address."""
+    tx.execute(
+        "UPDATE contact SET removed_at = ?, verified_at = NULL, address = 'removed:' || id"
+        " WHERE id = ? AND tenant = ?",
+        rfc3339(at),
+        contact.id,
+        contact.tenant_id,
+    )
+    tx.execute("DELETE FROM verification WHERE contact = ?", contact.id)
 
 
 def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> bool:
@@ -152,8 +203,8 @@ def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> boo
 
 
 _TENANT = "id, name, plan, status, created_at, notification_channel"
-_SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions, value"
-_CONTACT = "id, tenant, name, channel, address, role, verified_at, language"
+_SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions, given_by, thresholds, value"
+_CONTACT = "id, tenant, name, channel, address, role, verified_at, language, given_by"
 
 
 def _tenant(row: Row) -> Tenant:
@@ -176,7 +227,9 @@ def _service(row: Row) -> Service:
         health_url=row[3],
         sealed_secret=row[4],
         actions=actions,
-        value={route: Value(**worth) for route, worth in json.loads(row[6] or "{}").items()},
+        given_by=Given(row[6]),
+        thresholds=json.loads(row[7]) if row[7] else {},
+        value={route: Value(**worth) for route, worth in json.loads(row[8] or "{}").items()},
     )
 
 
@@ -190,6 +243,7 @@ def _contact(row: Row) -> Contact:
         role=Role(row[5]),
         verified_at=_time(row[6]),
         language=row[7],
+        given_by=Given(row[8]),
     )
 
 

@@ -75,9 +75,10 @@ def owner(incident: str) -> Query[str | None]:
 
 
 def open_incidents() -> Query[list[tuple[str, str]]]:
-    """(tenant, incident) of all that is not over, oldest first."""
+    """(tenant, incident) of all that is not over, oldest first. Those of a suspended tenant stand still."""
     return Query(
-        sql="SELECT tenant, id FROM incident WHERE closed_at IS NULL ORDER BY opened_at",
+        sql="SELECT tenant, id FROM incident WHERE closed_at IS NULL"
+        " AND tenant NOT IN (SELECT id FROM tenant WHERE status <> 'active') ORDER BY opened_at",
         params=(),
         decode=lambda rows: [(row[0], row[1]) for row in rows],
     )

@@ -166,7 +166,8 @@ def due(now: datetime, limit: int) -> Query[list[Delivery]]:
     """What is to be sent now: queued and due, or claimed by a sender that never came back.
 
     A message waits while an earlier one to the same person about the same incident is on its way, so that
-    "recovered" does not overtake "failing"; it does not wait for one that is between two tries.
+    "recovered" does not overtake "failing"; it does not wait for one that is between two tries. What is for a
+    suspended tenant waits until it is resumed.
     """
     sql = f"""
         SELECT {DELIVERY} FROM delivery AS d WHERE state IN ('queued', 'sending') AND due_at <= ?
@@ -175,6 +176,7 @@ def due(now: datetime, limit: int) -> Query[list[Delivery]]:
                         JOIN delivery AS e ON e.id = o.delivery
                         WHERE m.delivery = d.id AND e.contact = d.contact
                         AND (e.state = 'sending' OR e.state = 'queued' AND (e.due_at <= ? OR e.attempts = 0)))
+        AND d.tenant NOT IN (SELECT id FROM tenant WHERE status <> 'active')
         ORDER BY due_at, seq LIMIT ?"""  # noqa: S608 - our own column list
     return Query(
         sql=sql,

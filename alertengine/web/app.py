@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 
 from alertengine import __version__
+from alertengine.core.addresses import Network
 from alertengine.pipeline.engine import Engine
 from alertengine.web import (
     audit,
+    contacts,
     dlq,
     health,
     hooks,
     incidents,
+    keys,
     local,
     local_people,
+    operate,
     problems,
     push,
     recover,
@@ -32,7 +36,12 @@ def _ignore(service_id: str) -> None:
 
 
 def create_app(
-    engine: Engine, admin_key: str, *, on_socket: bool = False, nudge: Callable[[str], None] = _ignore
+    engine: Engine,
+    admin_key: str,
+    *,
+    on_socket: bool = False,
+    nudge: Callable[[str], None] = _ignore,
+    trusted_proxies: Sequence[Network] = (),
 ) -> FastAPI:
     """The API and the pages. `on_socket`: for the local socket, whose file mode is the credential."""
     app = FastAPI(
@@ -41,11 +50,13 @@ def create_app(
     app.state.engine = engine
     app.state.admin_key = admin_key
     app.state.local = on_socket
+    app.state.trusted_proxies = tuple(trusted_proxies)
     problems.install(app)
     app.add_middleware(BodyLimit)
     routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
     routers += [verify.router(engine), services.router(engine), incidents.router(engine)]
+    routers += [contacts.router(engine), keys.router(engine), operate.router(engine)]
     if on_socket:
         routers += [local.router(engine), local_people.router(engine)]
     for router in routers:

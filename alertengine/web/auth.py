@@ -9,10 +9,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from alertengine.core.model import Actor
+from alertengine.core.given import Given
+from alertengine.core.model import Actor, Tenant
 from alertengine.errors import AlertEngineError, Invalid, NotFound
+from alertengine.pipeline import keys, limits
 from alertengine.pipeline.engine import Engine
-from alertengine.signing import api_key_hash, api_key_id
 from alertengine.store import directory, incidents
 
 
@@ -35,6 +36,12 @@ class Principal:
     """`tenant_id` is None for the operator, who may see every tenant."""
 
     tenant_id: str | None
+    key_id: str = ""
+
+    @property
+    def given(self) -> Given:
+        """Whose word a URL from this caller is."""
+        return Given.OPERATOR if self.is_admin else Given.TENANT
 
     @property
     def is_admin(self) -> bool:
@@ -43,11 +50,12 @@ class Principal:
     @property
     def actor(self) -> Actor:
         if self.tenant_id is None:
-            return Actor(kind="operator", id="admin-key", name="the operator")
-        return Actor(kind="contact", id=f"key-of-{self.tenant_id}", name="holder of the API key")
+            return Actor(kind="operator", id=self.key_id or "admin-key", name="the operator")
+        return Actor(kind="api_key", id=self.key_id, name=f"API key {self.key_id}")
 
 
 OPERATOR = Principal(tenant_id=None)
+AT_TERMINAL = Principal(tenant_id=None, key_id="terminal")
 _bearer = HTTPBearer(auto_error=False, description="The admin key, or a tenant's API key")
 
 
@@ -55,18 +63,19 @@ async def principal(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Principal:
     if request.app.state.local:
-        return OPERATOR
-    if given is None:
+        return AT_TERMINAL
+    if given is None or len(request.headers.getlist("authorization")) > 1:
         raise Unauthorized
-    key = given.credentials
-    if hmac.compare_digest(key.encode(), request.app.state.admin_key.encode()):
+    if hmac.compare_digest(given.credentials.encode(), request.app.state.admin_key.encode()):
+        request.state.principal = OPERATOR
         return OPERATOR
     engine: Engine = request.app.state.engine
-    key_id = api_key_id(key)
-    found = await engine.store.fetch(directory.tenant_of_key(key_id)) if key_id else None
-    if found is None or not hmac.compare_digest(found[1], api_key_hash(key)):
+    key = await keys.check(engine, given.credentials)
+    if key is None:
         raise Unauthorized
-    return Principal(tenant_id=found[0])
+    who = request.state.principal = Principal(tenant_id=key.tenant_id, key_id=key.id)
+    limits.spend(engine, "key", key.id)
+    return who
 
 
 Who = Annotated[Principal, Depends(principal)]
@@ -92,6 +101,14 @@ async def own_tenant(request: Request, tenant_id: str, who: Who) -> str:
 
 
 OwnTenant = Annotated[str, Depends(own_tenant)]
+
+
+async def tenant_of(engine: Engine, tenant_id: str) -> Tenant:
+    """The record of a tenant that the caller may see."""
+    tenant = await engine.store.fetch(directory.tenant(tenant_id))
+    if tenant is None:
+        raise NotFound("There is no such tenant.")
+    return tenant
 
 
 async def incident_tenant(request: Request, incident_id: str, who: Who, tenant_id: str | None = None) -> str:

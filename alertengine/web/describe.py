@@ -24,7 +24,12 @@ PROBLEM: Json = {
 }
 _ALWAYS = {500: "AlertEngine failed at this", 503: "it could not be recorded, so nothing was done"}
 _BODY = {400: "the body is not JSON, or a code is wrong", 413: "the body is over 64 KiB"}
-_KEY = {401: "no key, or an unknown one", 403: "not yours, or not in the plan", 404: "there is no such thing"}
+_KEY = {
+    401: "no key, or an unknown one",
+    403: "not yours, or not in the plan",
+    404: "there is no such thing",
+    429: "too often; `Retry-After` says how long to wait",
+}
 _CONFLICT = {409: "it does not stand like that any more"}
 _LINK = {401: "the link is not valid or over", 403: "not an approver", 404: "it is gone", **_CONFLICT}
 _MORE: dict[str, dict[int, str]] = {
@@ -72,7 +77,7 @@ def _refusals(path: str, method: str, operation: Json) -> dict[int, str]:
         found |= _KEY
     if operation.get("parameters") or "requestBody" in operation:
         found[422] = "what was given is not valid; `errors` names each field"
-    if method == "post":
+    if method in ("post", "patch", "delete"):
         found |= _BODY | _CONFLICT
     for prefix, more in _MORE.items():
         found |= more if path.startswith(prefix) else {}

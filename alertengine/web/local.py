@@ -34,6 +34,12 @@ class OperatorBody(BaseModel):
         return Actor(kind="operator", id=f"os:{self.operator}", name=self.operator)
 
 
+class ApproveBody(OperatorBody):
+    """`digest`: of the action that was shown, as the preview gave it. Another one is not approved by mistake."""
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class ContactBody(BaseModel):
     """A contact by name, address or id."""
 
@@ -69,11 +75,6 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
         failed = any(check.state is State.FAILED for check in checks)
         return {"ok": not failed, "checks": [check.to_json() for check in checks]}
 
-    @routes.get("/tenants")
-    async def list_tenants() -> dict[str, Any]:
-        found = await engine.store.fetch(directory.tenants())
-        return {"tenants": [{"tenant_id": t.id, "name": t.name, "plan": t.plan} for t in found]}
-
     @routes.get("/diagnosis")
     async def get_diagnosis(of: Annotated[str, Query(min_length=1, max_length=200)]) -> dict[str, Any]:
         return await consult(engine, of)
@@ -96,10 +97,10 @@ def _decisions(routes: APIRouter, engine: Engine) -> None:
         return await _preview(engine, await _find(engine, incident_id), body.actor)
 
     @routes.post("/incidents/{incident_id}/approve")
-    async def post_approve(incident_id: str, body: OperatorBody) -> dict[str, Any]:
+    async def post_approve(incident_id: str, body: ApproveBody) -> dict[str, Any]:
         tenant = (await _find(engine, incident_id)).tenant_id
         how = {"channel": "terminal", "token": None, "note": body.note}
-        incident = await approve.confirm_as(engine, tenant, incident_id, body.actor, how)
+        incident = await approve.confirm_as(engine, tenant, incident_id, body.actor, how, body.digest)
         engine.spawn(advance(engine, tenant, incident_id))
         return _decided(incident)
 
@@ -132,7 +133,12 @@ async def _preview(engine: Engine, incident: Incident, actor: Actor) -> dict[str
     shown = await preview(engine, incident, service)
     assert shown is not None
     await approve.note_terminal_preview(engine, incident, actor)
-    return {"incident_id": incident.id, "tenant_id": incident.tenant_id, **shown.to_json()}
+    return {
+        "incident_id": incident.id,
+        "tenant_id": incident.tenant_id,
+        **shown.to_json(),
+        "digest": shown.action.digest(),
+    }
 
 
 def _decided(incident: Incident) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from alertengine.errors import AlertEngineError, Refused
+from alertengine.errors import AlertEngineError, RateLimited, Refused
+from alertengine.web.refusals import refused
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,10 @@ def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
 
 def of_error(error: AlertEngineError) -> JSONResponse:
     more = error.details if isinstance(error, Refused) else {}
-    return problem(error.status, error.code, str(error), **more)
+    answer = problem(error.status, error.code, str(error), **more)
+    if isinstance(error, RateLimited):
+        answer.headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    return answer
 
 
 def install(app: FastAPI) -> None:
@@ -44,7 +49,7 @@ def install(app: FastAPI) -> None:
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AlertEngineError)
-    return of_error(error)
+    return of_error(refused(request, error))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

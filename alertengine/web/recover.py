@@ -10,12 +10,20 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from alertengine.core.approval import Claims
 from alertengine.core.incident import Incident
 from alertengine.core.language import retold
 from alertengine.core.model import rfc3339
 from alertengine.core.view import View
-from alertengine.errors import Refused, StoreUnavailable, TokenExpired, TokenInvalid, TokenUsed
-from alertengine.pipeline import approve
+from alertengine.errors import (
+    Refused,
+    StoreUnavailable,
+    TenantSuspended,
+    TokenExpired,
+    TokenInvalid,
+    TokenUsed,
+)
+from alertengine.pipeline import approve, limits
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.web import recover_page as pages
@@ -23,6 +31,7 @@ from alertengine.web.recover_guard import LinkRoute
 from alertengine.web.recover_request import Asked, check_page, read, require_token
 from alertengine.web.recover_view import Previews, draw, load, to_json
 from alertengine.web.recover_words import Facts
+from alertengine.web.refusals import refused
 
 PATH = "/action/recover"
 Token = Annotated[str | None, Query(description="The link's token. A form field or a Bearer will do too.")]
@@ -80,12 +89,19 @@ class Desk:
         return await self._answered(request, asked, asyncio.shield(self.engine.spawn(work())))
 
     async def _check(self, request: Request, asked: Asked, decision: str) -> None:
-        claims = approve.read(self.engine, require_token(asked))
+        claims = self._genuine(asked)
         try:
             check_page(self.engine, asked, request, claims, decision)
         except Refused as refusal:
             await approve.note_refusal(self.engine, claims, refusal, asked.how)
             raise
+
+    def _genuine(self, asked: Asked) -> Claims:
+        """A link that we signed is judged before any limit of the address it comes from: a flood of forged ones
+        must not keep its owner out."""
+        claims = approve.read(self.engine, require_token(asked))
+        limits.spend(self.engine, "link", claims.contact_id)
+        return claims
 
     async def _show(self, request: Request, asked: Asked) -> Response:
         facts = await self._facts(asked)
@@ -100,20 +116,30 @@ class Desk:
         return JSONResponse(to_json(facts))
 
     async def _facts(self, asked: Asked) -> Facts:
+        self._genuine(asked)
         opened = await approve.open_link(self.engine, require_token(asked))
         return await load(self.engine, opened, self.previews)
 
     async def _answered(self, request: Request, asked: Asked, work: Awaitable[Response]) -> Response:
         """The answer, or for a browser a page in place of each refusal."""
-        if not asked.html:
-            return await work
         try:
             return await work
-        except TokenInvalid:
+        except TokenInvalid as error:
+            answer = refused(request, error)
+            if not asked.html or answer is not error:
+                raise answer from None
             return pages.invalid(request, self.engine.language)
+        except TenantSuspended:
+            if not asked.html:
+                raise
+            return pages.suspended(request, self.engine.language)
         except StoreUnavailable:
+            if not asked.html:
+                raise
             return pages.unrecordable(request, asked.token, self.engine.language)
         except Refused as refusal:
+            if not asked.html:
+                raise
             return await self._refused(request, asked, refusal)
 
     async def _refused(self, request: Request, asked: Asked, refusal: Refused) -> Response:

@@ -48,7 +48,7 @@ class LinkRoute(APIRoute):
             try:
                 response = await handle(request)
             except AlertEngineError as error:
-                response = problems.of_error(error)
+                response = problems.of_error(error)  # recorded already, by those who know the link
             except HTTPException as error:
                 response = problems.problem(error.status_code, "INVALID", str(error.detail))
             except RequestValidationError:

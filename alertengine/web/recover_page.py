@@ -41,6 +41,11 @@ def invalid(request: Request, default: str) -> Response:
     return respond(request, "", bare(View.INVALID, "warn", words, lead.invalid(words)), status=401)
 
 
+def suspended(request: Request, default: str) -> Response:
+    words = of_browser(request, default)
+    return respond(request, "", bare("suspended", "calm", words, lead.suspended(words)), status=409)
+
+
 def unrecordable(request: Request, token: str, default: str) -> Response:
     words = of_browser(request, default)
     parts = bare(View.UNRECORDABLE, "warn", words, lead.unrecordable(words))

@@ -13,6 +13,7 @@ from alertengine.core.approval import Claims
 from alertengine.core.diagnosis.redaction import plain, shorten
 from alertengine.errors import Refused, TokenInvalid
 from alertengine.pipeline.engine import Engine
+from alertengine.web.caller import caller
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -110,6 +111,6 @@ def _is_prefetch(request: Request) -> bool:
 
 def _how(request: Request) -> dict[str, Any]:
     return {
-        "address": request.client.host if request.client else None,
+        "address": caller(request) or None,
         "browser": shorten(plain(request.headers.get("user-agent", "")[:500]), 200) or None,
     }

@@ -297,6 +297,11 @@ def invalid(words: Words) -> Lead:
     return text.say(words, "page.invalid"), lines
 
 
+def suspended(words: Words) -> Lead:
+    lines = [text.say(words, f"page.suspended.{line}") for line in ("why", "by_hand")]
+    return text.say(words, "page.suspended"), lines
+
+
 _LEADS: Mapping[View, Callable[[Facts], Lead]] = {
     View.AWAITING: _trouble,
     View.MORE_NEEDED: _more_needed,

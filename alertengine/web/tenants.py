@@ -2,113 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 
-from alertengine.core.model import Contact, Role, Tenant, rfc3339
-from alertengine.core.plans import DEFAULT_PLAN, plan_of
-from alertengine.pipeline import approve
+from alertengine.core.model import Service, Tenant, rfc3339
+from alertengine.core.plans import plan_of
+from alertengine.pipeline import approve, limits
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.onboard import Application, NewContact, Onboarded, onboard
+from alertengine.pipeline.onboard import Onboarded, onboard
 from alertengine.pipeline.rehearse import rehearse
-from alertengine.pipeline.verify import send_code
-from alertengine.service_settings import Route, ValueSection
 from alertengine.store import directory, incidents, quotas
-from alertengine.tools import SEALED
 from alertengine.web.auth import Admin, Forbidden, OwnTenant, Who
-
-Short = Annotated[str, Field(min_length=1, max_length=200)]
-Url = Annotated[str, Field(min_length=1, max_length=2000)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ContactBody(_Strict):
-    name: Short
-    channel: Short
-    address: Annotated[str, Field(max_length=2000)] = ""
-    role: Role = Role.APPROVER
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    """The code of the language they are told in; else the daemon's."""
-
-
-class AppAction(_Strict):
-    """A recovery of the SDK's, by the name the app gave it; or a configured one, by name alone."""
-
-    name: Annotated[str, Field(pattern=r"^[^/?#\s]{1,64}$")]
-    kind: Literal["app"] | None = None
-    description: Annotated[str, Field(max_length=200)] = ""
-    risk: Literal["low", "high"] = "low"
-
-
-class ServiceBody(_Strict):
-    service_name: Short
-    health_url: Url
-    recovery_webhook_url: Url | None = None
-    service_secret: Annotated[str, Field(min_length=8, max_length=500)] | None = None
-    actions: Annotated[list[str | AppAction], Field(max_length=100)] | None = None
-    value: Annotated[dict[Route, ValueSection], Field(max_length=100)] = {}
-    """What one request is worth, by route: what its failure is called, and the money in it."""
-
-    def application(self) -> Application:
-        actions = None if self.actions is None else [_given(a) for a in self.actions]
-        return Application(
-            service_name=self.service_name,
-            health_url=self.health_url,
-            service_secret=self.service_secret,
-            actions=actions,
-            recovery_webhook_url=self.recovery_webhook_url,
-            value={route: value.worth() for route, value in self.value.items()},
-        )
-
-
-class OnboardBody(ServiceBody):
-    plan: str = DEFAULT_PLAN
-    notification_channel: str | None = None
-    webhook_url: Url | None = None
-    whatsapp_numbers: Annotated[list[Short], Field(max_length=100)] = []
-    telegram_chat_id: str | int | None = None
-    telegram_bot_token: Annotated[str, Field(min_length=3, max_length=200)] | None = None
-    slack_webhook_url: Url | None = None
-    contacts: Annotated[list[ContactBody], Field(max_length=100)] = []
-
-    def application(self) -> Application:
-        return replace(
-            super().application(),
-            plan=self.plan,
-            notification_channel=self.notification_channel,
-            contacts=self.people(),
-        )
-
-    def people(self) -> list[NewContact]:
-        """Those that are listed, then one for each address that has a field of its own."""
-        found = [
-            NewContact(name=c.name, channel=c.channel, address=c.address, role=c.role, language=c.language)
-            for c in self.contacts
-        ]
-        found += [NewContact(name=n, channel="whatsapp", address=n) for n in self.whatsapp_numbers]
-        if self.telegram_chat_id is not None:
-            chat, token = str(self.telegram_chat_id), self.telegram_bot_token
-            found.append(NewContact(name="telegram", channel="telegram", address=chat, secret=token))
-        if self.slack_webhook_url:
-            found.append(NewContact(name="slack", channel="slack", secret=self.slack_webhook_url))
-        if self.webhook_url:
-            found.append(NewContact(name="webhook", channel="webhook", address=self.webhook_url))
-        return found
-
-
-def _given(action: str | AppAction) -> str | dict[str, Any]:
-    return action if isinstance(action, str) else action.model_dump(exclude_unset=True)
-
-
-class CloseBody(_Strict):
-    note: Annotated[str, Field(min_length=1, max_length=1000)]
+from alertengine.web.bodies import CloseBody, OnboardBody
 
 
 def router(engine: Engine) -> APIRouter:
@@ -122,17 +29,7 @@ def router(engine: Engine) -> APIRouter:
     @routes.get("/tenant/{tenant_id}")
     async def get_tenant(tenant_id: OwnTenant) -> dict[str, Any]:
         """The tenant's record, without secrets."""
-        return await _tenant(engine, tenant_id)
-
-    @routes.get("/tenant/{tenant_id}/contacts")
-    async def get_contacts(tenant_id: OwnTenant) -> dict[str, Any]:
-        """Who is told, and whether they are verified."""
-        return {"contacts": [_contact(c) for c in await engine.store.fetch(directory.contacts(tenant_id))]}
-
-    @routes.post("/tenant/{tenant_id}/contacts/{contact_id}/code", status_code=202)
-    async def post_code(tenant_id: OwnTenant, contact_id: str) -> dict[str, Any]:
-        """Send a contact a new code."""
-        return {"contact_id": contact_id, "problem": await send_code(engine, tenant_id, contact_id)}
+        return await record(engine, tenant_id)
 
     @routes.get("/tenant/{tenant_id}/incidents")
     async def get_incidents(
@@ -158,8 +55,10 @@ def router(engine: Engine) -> APIRouter:
         return {"closed": True, "incident_id": incident_id, "tenant_id": tenant_id}
 
     @routes.post("/tenant/{tenant_id}/test", status_code=202)
-    async def post_test(tenant_id: OwnTenant) -> dict[str, str]:
+    async def post_test(tenant_id: OwnTenant, who: Who) -> dict[str, str]:
         """A test incident. Its link goes to the contacts only."""
+        if not who.is_admin:
+            limits.spend(engine, "test", tenant_id)
         incident_id = await rehearse(engine, tenant_id)
         engine.spawn(advance(engine, tenant_id, incident_id))
         return {"incident_id": incident_id}
@@ -184,7 +83,8 @@ def _onboarded(made: Onboarded) -> dict[str, Any]:
     }
 
 
-async def _tenant(engine: Engine, tenant_id: str) -> dict[str, Any]:
+async def record(engine: Engine, tenant_id: str) -> dict[str, Any]:
+    """A tenant as everybody who may see it sees it."""
     tenant = await engine.store.fetch(directory.tenant(tenant_id))
     assert tenant is not None
     services = await engine.store.fetch(directory.services(tenant_id))
@@ -196,16 +96,19 @@ async def _tenant(engine: Engine, tenant_id: str) -> dict[str, Any]:
         "status": tenant.status,
         "notification_channel": tenant.notification_channel,
         "created_at": rfc3339(tenant.created_at),
-        "services": [
-            {
-                "service_id": s.id,
-                "service": s.name,
-                "health_url": s.health_url,
-                "signed": s.sealed_secret is not None,
-                "actions": [a.name for a in engine.recoveries(s)],
-            }
-            for s in services
-        ],
+        "services": [service_json(engine, s) for s in services],
+    }
+
+
+def service_json(engine: Engine, service: Service) -> dict[str, Any]:
+    return {
+        "service_id": service.id,
+        "service": service.name,
+        "health_url": service.health_url,
+        "given_by": str(service.given_by),
+        "signed": service.sealed_secret is not None,
+        "actions": [a.name for a in engine.recoveries(service)],
+        "thresholds": dict(service.thresholds),
     }
 
 
@@ -221,16 +124,4 @@ async def _quota(engine: Engine, tenant: Tenant, services: int) -> dict[str, Any
             "resets_at": rfc3339(used.until) if used else None,
         },
         "features": sorted(plan.features),
-    }
-
-
-def _contact(contact: Contact) -> dict[str, Any]:
-    return {
-        "contact_id": contact.id,
-        "name": contact.name,
-        "channel": contact.channel,
-        "address": "(kept sealed)" if contact.address.startswith(SEALED) else contact.address,
-        "role": str(contact.role),
-        "language": contact.language,
-        "verified": contact.verified_at is not None,
     }

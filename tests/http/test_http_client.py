@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import gzip
+import ipaddress
 import json
 import socket
 import time
@@ -16,9 +17,11 @@ import httpcore2
 import httpx2
 import pytest
 
-from alertengine import http
+from alertengine import http, resolver
+from alertengine.core.addresses import allowed
 from alertengine.errors import HttpError
-from alertengine.http import GuardedBackend, Http, allowed
+from alertengine.http import GuardedBackend, Http
+from alertengine.resolver import Resolver
 
 Peer = Callable[[bytes, asyncio.StreamWriter], Any]
 
@@ -118,10 +121,9 @@ class Wires(httpcore2.AsyncNetworkBackend):
 
 @pytest.fixture
 def wires() -> Iterator[tuple[GuardedBackend, Wires]]:
-    below = Wires()
-    backend = GuardedBackend(below)
-    yield backend, below
-    backend.close()
+    below, names = Wires(), Resolver()
+    yield GuardedBackend(below, names), below
+    names.close()
 
 
 @pytest.mark.parametrize("address", NEVER)
@@ -136,7 +138,7 @@ async def test_some_addresses_are_never_connected(address: str, wires: tuple[Gua
 
 @pytest.mark.parametrize("address", FINE)
 def test_private_and_public_addresses_are_fine(address: str) -> None:
-    assert allowed(http.ipaddress.ip_address(address))
+    assert allowed(ipaddress.ip_address(address))
 
 
 def resolving(*addresses: str) -> Callable[..., list[Any]]:
@@ -153,7 +155,7 @@ async def test_a_name_that_leads_there_is_not_followed(
     answers: tuple[str, ...], wires: tuple[GuardedBackend, Wires], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend, below = wires
-    monkeypatch.setattr(http.socket, "getaddrinfo", resolving(*answers))
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", resolving(*answers))
     with pytest.raises(HttpError):
         await backend.connect_tcp("rebind.example", 80)
 
@@ -164,7 +166,7 @@ async def test_the_judged_address_is_the_connected_one(
     wires: tuple[GuardedBackend, Wires], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend, below = wires
-    monkeypatch.setattr(http.socket, "getaddrinfo", resolving("93.184.216.34", "10.0.0.1"))
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", resolving("93.184.216.34", "10.0.0.1"))
     with pytest.raises(httpcore2.ConnectError):
         await backend.connect_tcp("twice.example", 80)
 

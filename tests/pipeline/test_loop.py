@@ -264,10 +264,28 @@ async def test_a_hundred_confirms_of_one_link_give_one_execution(world: World) -
     assert (await world.types(incident)).count("recovery_authorized") == 1
 
 
+async def at_terminal(world: World, incident: str, shown: str | None = None) -> None:
+    """The operator approves what they were shown: what is proposed, unless it was something else."""
+    action = (await world.incident(incident)).action
+    assert action is not None
+    how = {"channel": "terminal"}
+    await approve.confirm_as(
+        world.engine, world.tenant, incident, OPERATOR, how, digest=shown or action.digest()
+    )
+
+
+async def test_the_operator_approves_what_was_shown_and_nothing_else(world: World) -> None:
+    incident = await world.fail()
+    with pytest.raises(ActionChanged):
+        await at_terminal(world, incident, shown="0" * 64)
+
+    assert "recovery_authorized" not in await world.types(incident)
+
+
 async def test_a_decision_by_the_operator_leaves_the_links_without_effect(world: World) -> None:
     incident = await world.fail()
     token = world.channel.last_token
-    await approve.confirm_as(world.engine, world.tenant, incident, OPERATOR, {"channel": "terminal"})
+    await at_terminal(world, incident)
     with pytest.raises(Refused) as refused:
         await approve.confirm(world.engine, token, HOW)
     await world.settle()
@@ -387,7 +405,7 @@ class TestTwoApprovals:
         incident = await world.fail()
         state = await approve.confirm(world.engine, world.channel.last_token, HOW)
         assert state.execution is None
-        await approve.confirm_as(world.engine, world.tenant, incident, OPERATOR, {"channel": "terminal"})
+        await at_terminal(world, incident)
         await world.settle()
 
         execution = (await world.incident(incident)).execution
@@ -399,10 +417,9 @@ class TestTwoApprovals:
 
     async def test_the_same_person_twice_is_refused(self, world: World) -> None:
         incident = await world.fail()
-        by = {"channel": "terminal"}
-        await approve.confirm_as(world.engine, world.tenant, incident, OPERATOR, by)
+        await at_terminal(world, incident)
         with pytest.raises(NotAwaitingApproval):
-            await approve.confirm_as(world.engine, world.tenant, incident, OPERATOR, by)
+            await at_terminal(world, incident)
 
 
 class TestPolicy:

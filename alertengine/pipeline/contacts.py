@@ -1,0 +1,134 @@
+"""The people of a tenant: added, changed, removed. Who is new somewhere proves it first."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alertengine.core.events import NewEvent, SystemEventType
+from alertengine.core.given import Given
+from alertengine.core.model import Actor, Contact, Role, Tenant
+from alertengine.errors import AlertEngineError, Invalid, NotFound
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.onboard import NewContact, check_plan, new_contact
+from alertengine.pipeline.verify import send_code
+from alertengine.store import directory, system
+from alertengine.store.base import Transaction
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactChange:
+    """What is to be different; None leaves as it is. A new channel or address is verified anew."""
+
+    name: str | None = None
+    channel: str | None = None
+    address: str | None = None
+    role: Role | None = None
+    language: str | None = None
+    given_by: Given = Given.OPERATOR
+
+
+async def add(engine: Engine, tenant: Tenant, new: NewContact, actor: Actor, given: Given) -> Contact:
+    """Told from now on, once their address is verified."""
+    _check_role(new.role, given)
+    contact = new_contact(engine, tenant.id, new, given)
+    check_plan(engine, tenant, None, (contact,))
+
+    def work(tx: Transaction) -> None:
+        _check_free(tx.fetch(directory.contacts(tenant.id)), contact)
+        directory.add_contact(tx, contact)
+        _note(engine, tx, contact, SystemEventType.CONTACT_ADDED, actor)
+
+    await engine.store.transact(work)
+    _ask_for_proof(engine, contact)
+    return contact
+
+
+async def change(
+    engine: Engine, tenant: Tenant, contact_id: str, wanted: ContactChange, actor: Actor
+) -> Contact:
+    def work(tx: Transaction) -> Contact:
+        before = _found(tx, tenant.id, contact_id)
+        after = _changed(engine, before, wanted)
+        check_plan(engine, tenant, None, (after,))
+        _check_free([c for c in tx.fetch(directory.contacts(tenant.id)) if c.id != contact_id], after)
+        if after != before:
+            directory.put_contact(tx, after)
+            _note(engine, tx, after, SystemEventType.CONTACT_CHANGED, actor)
+        return after
+
+    after = await engine.store.transact(work)
+    _ask_for_proof(engine, after)
+    return after
+
+
+async def remove(engine: Engine, tenant: Tenant, contact_id: str, actor: Actor) -> None:
+    """Told nothing any more, from this moment on; their links decide nothing."""
+
+    def work(tx: Transaction) -> None:
+        contact = _found(tx, tenant.id, contact_id)
+        directory.remove_contact(tx, contact, engine.now())
+        _note(engine, tx, contact, SystemEventType.CONTACT_REMOVED, actor)
+
+    await engine.store.transact(work)
+
+
+def _found(tx: Transaction, tenant: str, contact_id: str) -> Contact:
+    contact = next((c for c in tx.fetch(directory.contacts(tenant)) if c.id == contact_id), None)
+    if contact is None:
+        raise NotFound(f"This tenant has no contact {contact_id}.")
+    return contact
+
+
+def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
+    if wanted.given_by is Given.TENANT and before.role is not Role.VIEWER:
+        raise Invalid("role: who may decide is changed by the operator alone")
+    _check_role(wanted.role or before.role, wanted.given_by)
+    moves = wanted.channel not in (None, before.channel) or wanted.address not in (None, before.address)
+    new = NewContact(
+        name=before.name if wanted.name is None else wanted.name,
+        channel=wanted.channel or before.channel,
+        address=before.address if wanted.address is None else wanted.address,
+        role=wanted.role or before.role,
+        language=wanted.language or before.language,
+    )
+    checked = new_contact(engine, before.tenant_id, new, wanted.given_by if moves else before.given_by)
+    kept = {"id": before.id} if moves else {"id": before.id, "verified_at": before.verified_at}
+    return replace(checked, **kept)
+
+
+def _check_role(role: Role, given: Given) -> None:
+    """A key that leaked must not be enough to become an approver."""
+    if given is Given.TENANT and role is not Role.VIEWER:
+        raise Invalid("role: with a tenant's key a viewer; approvers are named by the operator")
+
+
+def _check_free(beside: list[Contact], contact: Contact) -> None:
+    if (contact.name, contact.channel, contact.address) in ((c.name, c.channel, c.address) for c in beside):
+        raise Invalid("contacts: this contact is there already")
+
+
+def _ask_for_proof(engine: Engine, contact: Contact) -> None:
+    if contact.verified_at is None:
+        engine.spawn(_prove(engine, contact))
+
+
+async def _prove(engine: Engine, contact: Contact) -> None:
+    try:
+        await send_code(engine, contact.tenant_id, contact.id)
+    except AlertEngineError as error:
+        log.warning("No code was sent to %s: %s", contact.id, error)
+
+
+def _note(engine: Engine, tx: Transaction, contact: Contact, kind: SystemEventType, actor: Actor) -> None:
+    data: dict[str, Any] = {
+        "tenant_id": contact.tenant_id,
+        "contact_id": contact.id,
+        "name": contact.name,
+        "channel": contact.channel,
+        "role": str(contact.role),
+    }
+    system.note(tx, contact.id, NewEvent(type=kind, data=data, actor=actor), engine.now())

@@ -1,0 +1,85 @@
+"""The people of a tenant."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from alertengine.core.model import Contact, Role
+from alertengine.pipeline import contacts, limits
+from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.verify import send_code
+from alertengine.store import directory
+from alertengine.tools import SEALED
+from alertengine.web.auth import OwnTenant, Who, tenant_of
+from alertengine.web.bodies import ContactBody, Short, Strict
+
+
+class ContactChangeBody(Strict):
+    """What is given is changed; a new channel or address is verified anew."""
+
+    name: Short | None = None
+    channel: Short | None = None
+    address: Annotated[str, Field(max_length=2000)] | None = None
+    role: Role | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter(prefix="/tenant/{tenant_id}/contacts")
+
+    @routes.get("")
+    async def get_contacts(tenant_id: OwnTenant) -> dict[str, Any]:
+        """Who is told, and whether they are verified."""
+        found = await engine.store.fetch(directory.contacts(tenant_id))
+        return {"contacts": [contact_json(contact) for contact in found]}
+
+    @routes.post("", status_code=201)
+    async def post_contact(tenant_id: OwnTenant, body: ContactBody, who: Who) -> dict[str, Any]:
+        """Tell one more person. With a tenant's key they are viewers: approvers are named by the operator."""
+        if not who.is_admin:
+            limits.spend(engine, "code", tenant_id)
+        tenant = await tenant_of(engine, tenant_id)
+        made = await contacts.add(engine, tenant, body.person(), who.actor, who.given)
+        return {"tenant_id": tenant_id, **contact_json(made)}
+
+    @routes.patch("/{contact_id}")
+    async def patch_contact(
+        tenant_id: OwnTenant, contact_id: str, body: ContactChangeBody, who: Who
+    ) -> dict[str, Any]:
+        """Change a person. With a tenant's key, a viewer."""
+        if not who.is_admin:
+            limits.spend(engine, "code", tenant_id)
+        wanted = contacts.ContactChange(**body.model_dump(), given_by=who.given)
+        tenant = await tenant_of(engine, tenant_id)
+        after = await contacts.change(engine, tenant, contact_id, wanted, who.actor)
+        return {"tenant_id": tenant_id, **contact_json(after)}
+
+    @routes.delete("/{contact_id}")
+    async def delete_contact(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
+        """Tell them nothing any more; their links decide nothing from now on."""
+        await contacts.remove(engine, await tenant_of(engine, tenant_id), contact_id, who.actor)
+        return {"removed": True, "tenant_id": tenant_id, "contact_id": contact_id}
+
+    @routes.post("/{contact_id}/code", status_code=202)
+    async def post_code(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
+        """Send a contact a new code."""
+        if not who.is_admin:
+            limits.spend(engine, "code", tenant_id)
+        return {"contact_id": contact_id, "problem": await send_code(engine, tenant_id, contact_id)}
+
+    return routes
+
+
+def contact_json(contact: Contact) -> dict[str, Any]:
+    return {
+        "contact_id": contact.id,
+        "name": contact.name,
+        "channel": contact.channel,
+        "address": "(kept sealed)" if contact.address.startswith(SEALED) else contact.address,
+        "role": str(contact.role),
+        "language": contact.language,
+        "verified": contact.verified_at is not None,
+    }
