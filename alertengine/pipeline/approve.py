@@ -111,7 +111,7 @@ async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
 
 
 async def confirm_as(
-    engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How, digest: str
+    engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How, digest: str | None = None
 ) -> Incident:
     """The operator's own approval, from the terminal of the machine, of the action that was shown there."""
     return await _by_operator(engine, tenant, incident_id, actor, how, _approval(engine, digest))
