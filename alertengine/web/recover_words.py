@@ -298,7 +298,7 @@ def invalid(words: Words) -> Lead:
 
 
 def suspended(words: Words) -> Lead:
-    lines = [text.say(words, f"page.suspended.{line}") for line in ("why", "by_hand")]
+    lines = [text.say(words, key) for key in ("page.suspended.why", "page.suspended.by_hand")]
     return text.say(words, "page.suspended"), lines
 
 

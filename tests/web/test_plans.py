@@ -96,12 +96,10 @@ async def test_the_number_of_services_comes_with_the_plan(http: httpx2.AsyncClie
     assert record["quota"]["incidents"] == {"used": 0, "limit": 50, "resets_at": None}
 
 
-async def test_a_tenant_chooses_neither_its_plan_nor_its_services(
-    world: World, http: httpx2.AsyncClient
-) -> None:
+async def test_a_tenant_onboards_nobody_and_chooses_no_plan(world: World, http: httpx2.AsyncClient) -> None:
     own = {"authorization": f"Bearer {world.onboarded.api_key}"}
-    for path in ("/onboard", f"/tenant/{world.tenant}/services"):
-        answer = await http.post(path, json=body(), headers=own)
+    for path in ("/onboard", f"/tenant/{world.tenant}/plan"):
+        answer = await http.post(path, json={**body(), "plan": "enterprise"}, headers=own)
         assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
 
