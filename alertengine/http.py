@@ -100,7 +100,17 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx2.AsyncHTTPTransport):
-    def __init__(self, resolver: Resolver, given: Given, private: Sequence[Network]) -> None:
+    """`resolver`: shared with others and closed by their owner; without one it has its own."""
+
+    def __init__(
+        self,
+        resolver: Resolver | None = None,
+        given: Given = Given.OPERATOR,
+        private: Sequence[Network] = (),
+    ) -> None:
+        self._own = None if resolver else Resolver()
+        names = resolver or self._own
+        assert names is not None
         # httpx has no argument for a network backend; its pool is the one place that takes one.
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
@@ -109,8 +119,13 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
             # Shorter than servers keep theirs (uvicorn: 5 s): a request on a connection that is just being
             # closed at the other end is lost, and nobody could say whether it arrived.
             keepalive_expiry=2,
-            network_backend=GuardedBackend(httpcore2.AnyIOBackend(), resolver, given, private),
+            network_backend=GuardedBackend(httpcore2.AnyIOBackend(), names, given, private),
         )
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self._own is not None:
+            self._own.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
