@@ -1,5 +1,32 @@
 -- From schema 1 to 2.
 
+-- API keys. Several of a tenant can be valid at once, so that one is changed without an interruption.
+-- tenant.key_id and tenant.key_hash, where the only one stood before, are not read any more.
+CREATE TABLE api_key (
+    id         TEXT PRIMARY KEY,
+    tenant     TEXT NOT NULL REFERENCES tenant (id),
+    hash       BLOB NOT NULL CHECK (length(hash) = 32),
+    created_at TEXT NOT NULL,
+    expires_at TEXT,
+    revoked_at TEXT,
+    used_at    TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_key_tenant ON api_key (tenant, created_at);
+INSERT INTO api_key (id, tenant, hash, created_at) SELECT key_id, id, key_hash, created_at FROM tenant;
+UPDATE tenant SET key_id = id, key_hash = zeroblob(0);
+
+-- Who gave a URL (operator or tenant) decides what it may lead to.
+ALTER TABLE service ADD COLUMN given_by TEXT NOT NULL DEFAULT 'operator';
+ALTER TABLE service ADD COLUMN thresholds TEXT;
+ALTER TABLE contact ADD COLUMN given_by TEXT NOT NULL DEFAULT 'operator';
+ALTER TABLE contact ADD COLUMN removed_at TEXT;
+
+-- Rate limits that a restart does not reset: when each is unspent again.
+CREATE TABLE rate (
+    name    TEXT PRIMARY KEY,
+    full_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The language a contact is told in; NULL is the daemon's own.
 ALTER TABLE contact ADD COLUMN language TEXT;
 
@@ -120,31 +147,4 @@ CREATE TABLE evidence (
     taken_at TEXT NOT NULL,
     report   TEXT NOT NULL,
     PRIMARY KEY (tenant, incident, look)
-
-
--- API keys. Several of a tenant can be valid at once, so that one is changed without an interruption.
--- tenant.key_id and tenant.key_hash, where the only one stood before, are not read any more.
-CREATE TABLE api_key (
-    id         TEXT PRIMARY KEY,
-    tenant     TEXT NOT NULL REFERENCES tenant (id),
-    hash       BLOB NOT NULL CHECK (length(hash) = 32),
-    created_at TEXT NOT NULL,
-    expires_at TEXT,
-    revoked_at TEXT,
-    used_at    TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX api_key_tenant ON api_key (tenant, created_at);
-INSERT INTO api_key (id, tenant, hash, created_at) SELECT key_id, id, key_hash, created_at FROM tenant;
-UPDATE tenant SET key_id = id, key_hash = zeroblob(0);
-
--- Who gave a URL (operator or tenant) decides what it may lead to.
-ALTER TABLE service ADD COLUMN given_by TEXT NOT NULL DEFAULT 'operator';
-ALTER TABLE service ADD COLUMN thresholds TEXT;
-ALTER TABLE contact ADD COLUMN given_by TEXT NOT NULL DEFAULT 'operator';
-ALTER TABLE contact ADD COLUMN removed_at TEXT;
-
--- Rate limits that a restart does not reset: when each is unspent again.
-CREATE TABLE rate (
-    name    TEXT PRIMARY KEY,
-    full_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
