@@ -23,6 +23,7 @@ from alertengine.cli import (
     serve,
     services,
     setup,
+    silence,
     status,
     tenants,
     verify,
@@ -121,6 +122,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(services.app, name="services")
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(silence.app, name="silence")
 
 
 def main() -> None:

@@ -151,7 +151,9 @@ def _counts(seen: Json) -> str:
         f"{seen.get('queue') or 'nothing'} in the queue",
     ]
     dead = seen.get("dlq_count", 0)
-    return " · ".join(counts + ([f"{_many(dead, 'dead letter')}"] if dead else []))
+    quiet = len(seen.get("silences", ()))
+    more = [(dead, "dead letter"), (quiet, "silence")]
+    return " · ".join(counts + [_many(number, what) for number, what in more if number])
 
 
 def _many(number: int, what: str) -> str:

@@ -38,7 +38,10 @@ def contents(kind: MessageKind, incident: Incident, cost: Cost | None, words: Wo
 
 def _alert(incident: Incident, words: Words) -> Contents:
     quota = incident.detected.get("quota")
-    return _asking(title(incident, words), incident, words, words("message.quota", **quota) if quota else "")
+    said = title(incident, words)
+    if incident.recurrence > 1:
+        said = words("message.again", n=incident.recurrence, title=said)
+    return _asking(said, incident, words, words("message.quota", **quota) if quota else "")
 
 
 def _asking(said: str, incident: Incident, words: Words, *more: str) -> Contents:

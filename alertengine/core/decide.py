@@ -13,6 +13,7 @@ from alertengine.core.events import Stage
 from alertengine.core.incident import DECIDABLE, WAITING, Execution, Incident
 from alertengine.core.model import parse_time
 from alertengine.core.policy import START_WITHIN_S, Policy
+from alertengine.core.silence import Silence
 
 
 class Do(StrEnum):
@@ -24,6 +25,8 @@ class Do(StrEnum):
     WAKE = "wake"
     """Somebody's quiet hours are over, and it is still broken."""
     REMIND = "remind"
+    SILENCE = "silence"
+    """A silence covers it: say so on the record, and call nobody."""
     EXPIRE = "expire"
     HEAL = "heal"
     """It recovered by itself: say so, nothing may run any more."""
@@ -48,13 +51,31 @@ class Step:
     """Whose turn it is, where it is passed on."""
 
 
-def next_step(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
-    """The one step that is due. `boot` names the daemon's life that asks."""
+def next_step(
+    incident: Incident,
+    watch: Watch,
+    policy: Policy,
+    now: datetime,
+    boot: str,
+    silence: Silence | None = None,
+) -> Step | None:
+    """The one step that is due. `boot` names the daemon's life that asks, `silence` covers the incident now."""
     for rule in _RULES:
         step = rule(incident, watch, policy, now, boot)
-        if step is not None:
+        if step is None:
+            continue
+        if silence is None or not _calls(step, incident):
             return step
+        if incident.silence_id != silence.id:
+            return Step(do=Do.SILENCE, reason=f"silenced by {silence.by}: {silence.reason}")
     return None
+
+
+def _calls(step: Step, incident: Incident) -> bool:
+    """It calls people who have not asked for it. How goes on what they decided is not kept from them."""
+    if step.do is Do.ASK:
+        return incident.execution is None
+    return step.do in (Do.ESCALATE, Do.WAKE, Do.REMIND)
 
 
 Rule = Callable[[Incident, Watch, Policy, datetime, str], Step | None]
@@ -63,6 +84,9 @@ Rule = Callable[[Incident, Watch, Policy, datetime, str], Step | None]
 def _healed(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
     if incident.stage not in WAITING or incident.is_test or not watch.healthy_since(incident.opened_at):
         return None
+    steady_s = policy.steady_s(incident.recurrence)
+    if watch.well_since is None or now < watch.well_since + timedelta(seconds=steady_s):
+        return None  # it comes and goes: over is what stays over
     return Step(do=Do.HEAL, reason="two healthy reports in a row, and nothing runs")
 
 

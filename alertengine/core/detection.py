@@ -73,6 +73,8 @@ class Trouble:
     """outage or degradation"""
     figures: Mapping[str, Any] = field(default_factory=dict)
     """The title and the reason once more, in parts that can be said in any language."""
+    again: Mapping[str, Any] | None = None
+    """It failed shortly before: how often within an hour, and in which incident."""
 
     def to_json(self, snapshot: Snapshot) -> dict[str, Any]:
         return {
@@ -83,6 +85,7 @@ class Trouble:
             "figures": dict(self.figures),
             "since": snapshot.since or rfc3339(snapshot.at),
             "snapshot": snapshot.to_json(),
+            **({"again": self.again} if self.again else {}),
         }
 
 

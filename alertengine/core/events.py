@@ -64,6 +64,8 @@ class SystemEventType(StrEnum):
     STORE_RESTORED = "store_restored"
     MODE_CHANGED = "mode_changed"
     CLOCK_JUMPED = "clock_jumped"
+    SILENCE_ADDED = "silence_added"
+    SILENCE_REMOVED = "silence_removed"
 
 
 class Stage(StrEnum):

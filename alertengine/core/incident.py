@@ -81,6 +81,8 @@ class Incident:
     over_quota: bool = False
     """Past the number that the plan includes, and not alerted yet."""
     quiet_until: datetime | None = None
+    silence_id: str | None = None
+    """The silence that was last recorded as keeping it quiet."""
     last_at: datetime
     closed_at: datetime | None = None
     healthy: bool = False
@@ -94,6 +96,12 @@ class Incident:
     def holds_slot(self) -> bool:
         """While true, the service can have no other incident."""
         return self.open and not self.is_test and not self.healthy
+
+    @property
+    def recurrence(self) -> int:
+        """Its number among the service's failures in a row within an hour; 1 where it stands alone."""
+        again = self.detected.get("again")
+        return again["times"] if isinstance(again, Mapping) else 1
 
     @property
     def approvals_needed(self) -> int:
@@ -190,6 +198,8 @@ def _accepted(state: Incident, event: Event) -> Incident:
 
 
 def _silenced(state: Incident, event: Event) -> Incident:
+    if event.data.get("silence_id"):
+        return replace(state, silence_id=event.data["silence_id"])
     return replace(state, quiet_until=parse_time(event.data["until"]))
 
 

@@ -33,6 +33,8 @@ class Letter:
     """How the incident stood when the message was queued."""
     others: tuple[Incident, ...] = ()
     """More incidents that this one message tells of, worst first."""
+    list_url: str | None = None
+    """Where all of them are."""
     url: str | None = None
     valid_until: datetime | None = None
     reference: str | None = None
@@ -54,7 +56,7 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
     if kind in ASKS or late >= LATE_AFTER_S:
         body = (*body, *_meanwhile(kind, incident, letter))
     if letter.others:
-        title, body = together(incident, letter.others, title, body, words)
+        title, body = together(incident, letter.others, title, body, words, letter.list_url)
     if late >= LATE_AFTER_S:
         title = words("message.delayed", span=words.span(round(late)), title=title)
     mark = f"{words('message.test')} · " if incident.is_test else ""
@@ -117,6 +119,7 @@ def _facts(incident: Incident, letter: Letter) -> dict[str, Any]:
         "valid_until": rfc3339(letter.valid_until) if letter.valid_until else None,
         "log_anchor": letter.anchor,
         "log_checkpoint": letter.checkpoint,
+        "together": [{"incident_id": one.id, "service": one.service} for one in letter.others],
     }
 
 

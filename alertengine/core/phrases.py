@@ -29,16 +29,23 @@ def passed_on(incident: Incident, words: Words) -> str:
 
 
 def together(
-    incident: Incident, others: tuple[Incident, ...], said: str, body: tuple[str, ...], words: Words
+    incident: Incident,
+    others: tuple[Incident, ...],
+    said: str,
+    body: tuple[str, ...],
+    words: Words,
+    url: str | None,
 ) -> tuple[str, tuple[str, ...]]:
-    """One message of several incidents: how many, the worst in full, the others in a line each."""
+    """One message of several incidents: how many, the worst in full, the others in a line each, and at `url` all."""
     names = ", ".join(dict.fromkeys(one.service for one in (incident, *others[: SHOWN_TOGETHER - 1])))
     if len(others) >= SHOWN_TOGETHER:
         names = words("together.more", names=names, n=len(others) - SHOWN_TOGETHER + 1)
     lines = [_also(one, words) for one in others[:SHOWN_TOGETHER]]
     if len(others) > SHOWN_TOGETHER:
         command = "alertengine incidents --open"
-        lines.append(words("together.rest", n=len(others) - SHOWN_TOGETHER, command=command))
+        lines.append(words("together.rest", n=len(others) - SHOWN_TOGETHER, command=url or command))
+    elif url:
+        lines.append(words("together.list", url=url))
     return words("together.title", n=len(others) + 1, names=names, title=said), (*body, *lines)
 
 

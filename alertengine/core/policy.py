@@ -35,7 +35,8 @@ class Policy:
     group_s: float = 2.0
     """Messages of one kind about several services of a tenant wait so long for each other, and leave as one."""
     cooldown_s: float = 300.0
-    """This soon after its last resolution, a service must fail one poll more to open an incident."""
+    """This soon after its last resolution, a service must fail one poll more to open an incident, which is told as
+    the last one come back."""
     verify_window_s: float = 120.0
     """How long after a recovery healthy reports are awaited."""
 
@@ -52,10 +53,17 @@ class Policy:
         own = next((o.steps for o in self.overrides if o.covers(tenant, service)), self.steps)
         return own or usual(self.escalate_after_s)
 
+    def steady_s(self, recurrence: int) -> float:
+        """How long a service that failed so often in a row stays healthy before its incident is over."""
+        return 0.0 if recurrence < FLAPS else min(3600.0, self.cooldown_s * (recurrence - FLAPS + 1))
+
     def reminder_s(self, number: int) -> float:
         """How long reminder `number` (from 0) comes after the last word."""
         return min(self.remind_at_most_s, self.remind_after_s * 2.0 ** min(number, 30))
 
+
+FLAPS = 3
+"""From this failure within an hour on a service comes and goes, and each is awaited longer to be over."""
 
 START_WITHIN_S = 30.0
 """An authorized recovery that could not start within this time is not started late."""

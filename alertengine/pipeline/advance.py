@@ -13,6 +13,7 @@ from alertengine.core.escalation import Turn
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.message import MessageKind
+from alertengine.core.silence import Silence, longest
 from alertengine.errors import Stale
 from alertengine.pipeline.audience import audience, woken
 from alertengine.pipeline.diagnose import diagnose, propose_anew
@@ -20,7 +21,7 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
 from alertengine.pipeline.notify import append, queue, record
 from alertengine.pipeline.quota import ask_sparingly
-from alertengine.store import directory, incidents
+from alertengine.store import directory, incidents, silences
 from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,16 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
         if incident is None:
             return
         watch = engine.watch(incident.service_id)
-        step = next_step(incident, watch, engine.policy, engine.now(), engine.boot)
+        now = engine.now()
+        found: list[Silence] = await engine.store.fetch(silences.current(tenant, now))
+        silence = longest(found, incident, now)
+        step = next_step(incident, watch, engine.policy, now, engine.boot, silence)
         if step is not None and step.do is Do.ASK and incident_id in engine.memory.thinking:
             return  # for a moment, and whoever ends it comes back here
         try:
-            if step is not None:
+            if step is not None and step.do is Do.SILENCE:
+                await _silence(engine, incident, step, silence)
+            elif step is not None:
                 await _STEPS[step.do](engine, incident, step)
             elif not await propose_anew(engine, incident):
                 return
@@ -57,6 +63,12 @@ async def sweep(engine: Engine) -> None:
     if engine.store.trouble:
         await engine.store.probe()
     engine.memory.ticked_at = engine.clock.monotonic()
+
+
+async def _silence(engine: Engine, incident: Incident, step: Step, silence: Silence | None) -> None:
+    assert silence is not None
+    event = NewEvent(type=EventType.INCIDENT_SILENCED, data={**silence.to_json(), "reason": step.reason})
+    await record(engine, incident, [event])
 
 
 async def _diagnose(engine: Engine, incident: Incident, step: Step) -> None:

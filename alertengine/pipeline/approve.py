@@ -33,7 +33,7 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append, may_decide
 from alertengine.pipeline.tenants import ACTIVE
 from alertengine.signing import fingerprint
-from alertengine.store import directory, incidents, links
+from alertengine.store import directory, incidents, links, outbox
 from alertengine.store.base import Transaction
 
 REISSUES = 3
@@ -100,12 +100,17 @@ async def reject_claims(engine: Engine, claims: Claims, how: How) -> Incident:
 
 
 async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
-    """Somebody is on it. Uses nothing up: the decision is still to be made."""
+    """Somebody is on it, and on everything that the same message told of. Uses nothing up."""
 
     def work(tx: Transaction) -> Incident:
         incident, contact = _known(tx, claims)
         told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti)}
-        return _append(engine, tx, incident, approval.acknowledge(incident, contact.actor, told))
+        state = _append(engine, tx, incident, approval.acknowledge(incident, contact.actor, told))
+        for beside in tx.fetch(outbox.told_with(claims.tenant_id, claims.jti, incident.id)):
+            other = tx.fetch(incidents.incident(claims.tenant_id, beside))
+            if other is not None and other.stage in DECIDABLE and other.acknowledged_by is None:
+                _append(engine, tx, other, approval.acknowledge(other, contact.actor, told))
+        return state
 
     return await _decided(engine, work)
 

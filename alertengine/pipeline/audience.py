@@ -89,4 +89,6 @@ def _step(
         return EscalationStep(who=(taken.name,))
     if told:
         return EscalationStep(who=tuple(told))
+    if kind is HEARD_ANYWAY and incident.silence_id:
+        return None
     return steps[0] if kind in ASKS or kind in (MessageKind.UNKNOWN, HEARD_ANYWAY) else None

@@ -22,6 +22,7 @@ from alertengine.pipeline.fallback import fall_back
 from alertengine.pipeline.notify import may_decide, tell
 from alertengine.pipeline.receipts import note
 from alertengine.pipeline.telling import Telling, telling
+from alertengine.pipeline.viewing import list_link
 from alertengine.ports import Channel, Receipt
 from alertengine.store import directory, links, outbox, receipts
 from alertengine.store.base import Transaction
@@ -193,6 +194,9 @@ async def _compose(
     url = f"{engine.base_url}/action/recover?token={engine.tokens.sign(claims)}" if claims else None
     head = await engine.store.fetch(checkpoint(incident.tenant_id))
     service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    tenant, listed = incident.tenant_id, None
+    if about.others:
+        listed = await engine.store.transact(lambda tx: list_link(engine, tx, tenant, contact, delivery.jti))
     letter = Letter(
         recipient=contact.name,
         now=engine.now(),
@@ -200,6 +204,7 @@ async def _compose(
         cost=engine.cost(service, began(incident)),
         then=about.then,
         others=about.others,
+        list_url=listed,
         words=engine.words(contact),
         url=url,
         reference=claims.jti if claims else None,

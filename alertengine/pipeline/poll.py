@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from alertengine.core.detection import Trouble, assess
 from alertengine.core.events import EventType, NewEvent
@@ -35,8 +36,10 @@ async def poll(engine: Engine, service: Service) -> str | None:
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
     if held is not None or snapshot.healthy:
         return held
-    policy = await _policy(engine, service)
-    trouble = assess(watch, service.name, policy, cooling=await _cooling(engine, service, snapshot.at))
+    cooling = await _cooling(engine, service, snapshot.at)
+    trouble = assess(watch, service.name, await _policy(engine, service), cooling=cooling)
+    if trouble and cooling:
+        trouble = replace(trouble, again=await _again(engine, service, snapshot.at))
     return await _open(engine, service, trouble, snapshot) if trouble else None
 
 
@@ -53,6 +56,14 @@ async def _policy(engine: Engine, service: Service) -> Policy:
 async def _cooling(engine: Engine, service: Service, now: datetime) -> bool:
     closed = await engine.store.fetch(incidents.last_closed_at(service.tenant_id, service.id))
     return closed is not None and now - closed < timedelta(seconds=engine.policy.cooldown_s)
+
+
+async def _again(engine: Engine, service: Service, now: datetime) -> dict[str, Any]:
+    """How often it failed within an hour, this time among them, and which incident goes on with this one."""
+    earlier = await engine.store.fetch(
+        incidents.opened_since(service.tenant_id, service.id, now - timedelta(hours=1))
+    )
+    return {"times": len(earlier) + 1, "previous": earlier[-1] if earlier else None}
 
 
 async def _open(engine: Engine, service: Service, trouble: Trouble, snapshot: Snapshot) -> str | None:

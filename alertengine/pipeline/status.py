@@ -9,7 +9,7 @@ from alertengine.core.model import Service, rfc3339
 from alertengine.core.policy import START_WITHIN_S
 from alertengine.pipeline import inquire, mode
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, incidents, outbox, spending
+from alertengine.store import directory, incidents, outbox, silences, spending
 
 
 async def status(engine: Engine) -> dict[str, Any]:
@@ -33,6 +33,7 @@ async def status(engine: Engine) -> dict[str, Any]:
         },
         "channels": await mode.channels(engine),
         "model": await _model(engine),
+        "silences": [s.to_json() for s in await engine.store.fetch(silences.current(None, engine.now()))],
         "loop": loop(engine),
     }
 

@@ -102,6 +102,16 @@ def slot(tenant: str, service_id: str) -> Query[str | None]:
     )
 
 
+def opened_since(tenant: str, service_id: str, since: datetime) -> Query[list[str]]:
+    """The service's incidents from then on, oldest first."""
+    return Query(
+        sql="SELECT id FROM incident WHERE tenant = ? AND service_id = ? AND opened_at >= ? AND is_test = 0"
+        " ORDER BY opened_at, id",
+        params=(tenant, service_id, rfc3339(since)),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
 def last_closed_at(tenant: str, service_id: str) -> Query[datetime | None]:
     return Query(
         sql="SELECT max(closed_at) FROM incident WHERE tenant = ? AND service_id = ? AND is_test = 0",

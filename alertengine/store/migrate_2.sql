@@ -106,8 +106,10 @@ CREATE TABLE about (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX about_incident ON about (tenant, incident, seq);
 INSERT INTO about SELECT id, tenant, incident, seq FROM delivery;
+CREATE INDEX delivery_jti ON delivery (jti);
 CREATE INDEX delivery_unsent ON delivery (tenant, contact, kind) WHERE state = 'queued' AND attempts = 0;
 CREATE INDEX delivery_follows ON delivery (follows) WHERE follows IS NOT NULL;
+
 
 -- What was asked of a model: written before the question leaves, settled with its answer. `cost` in millionths of a
 -- dollar; until it is settled, what the question may cost at most.
@@ -148,3 +150,17 @@ CREATE TABLE evidence (
     report   TEXT NOT NULL,
     PRIMARY KEY (tenant, incident, look)
 ) STRICT, WITHOUT ROWID;
+
+-- Times in which matching incidents call nobody. `service` and `route` are patterns; one that was removed ended then.
+CREATE TABLE silence (
+    id        TEXT PRIMARY KEY,
+    tenant    TEXT NOT NULL REFERENCES tenant (id),
+    service   TEXT NOT NULL,
+    route     TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    set_by    TEXT NOT NULL,
+    starts_at TEXT NOT NULL,
+    until     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX silence_until ON silence (until);
+

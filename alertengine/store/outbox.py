@@ -116,6 +116,16 @@ def about(delivery: Delivery) -> Query[list[tuple[str, int]]]:
     )
 
 
+def told_with(tenant: str, jti: str, incident: str) -> Query[list[str]]:
+    """The other incidents that the message with this link told of."""
+    return Query(
+        sql="SELECT a.incident FROM delivery AS d JOIN about AS a ON a.delivery = d.id"
+        " WHERE d.tenant = ? AND d.jti = ? AND a.incident <> ? ORDER BY a.incident",
+        params=(tenant, jti, incident),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
 def told(tenant: str, incident: str) -> Query[list[str]]:
     """The people who were told of an incident, as they are called now; of those whose messages died nobody was."""
     return Query(

@@ -24,6 +24,7 @@ from alertengine.web import (
     push,
     recover,
     services,
+    silences,
     tenants,
     verify,
 )
@@ -57,6 +58,7 @@ def create_app(
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
     routers += [verify.router(engine), services.router(engine), incidents.router(engine)]
     routers += [contacts.router(engine), keys.router(engine), operate.router(engine)]
+    routers.append(silences.router(engine))
     if on_socket:
         routers += [local.router(engine), local_people.router(engine)]
     for router in routers:

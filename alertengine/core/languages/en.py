@@ -105,6 +105,8 @@ TEXTS: Mapping[str, str] = {
     "together.also": "Also: {title} ({incident}).",
     "together.but": "Also: {title}, but {standing} ({incident}).",
     "together.rest": "And {n} more: {command}",
+    "together.list": "All of them: {url}",
+    "message.again": "Failing again, {n} times in the last hour: {title}",
     "message.link": "Your new link: {title}",
     "message.acknowledged": "{who} is on it: {title}.",
     "message.authorized": "{who} authorized {action} at {at}. Running.",

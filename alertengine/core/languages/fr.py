@@ -121,6 +121,8 @@ TEXTS: Mapping[str, str] = {
     "together.also": "Aussi : {title} ({incident}).",
     "together.but": "Aussi : {title}, mais {standing} ({incident}).",
     "together.rest": "Et {n} de plus : {command}",
+    "together.list": "Tous : {url}",
+    "message.again": "Encore en panne, {n} fois en une heure : {title}",
     "message.link": "Votre nouveau lien : {title}",
     "message.acknowledged": "{who} s’en occupe : {title}.",
     "message.authorized": "{who} a autorisé {action} à {at}. En cours.",

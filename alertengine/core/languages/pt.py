@@ -121,6 +121,8 @@ TEXTS: Mapping[str, str] = {
     "together.also": "Também: {title} ({incident}).",
     "together.but": "Também: {title}, mas {standing} ({incident}).",
     "together.rest": "E mais {n}: {command}",
+    "together.list": "Todos: {url}",
+    "message.again": "A falhar outra vez, {n} vezes na última hora: {title}",
     "message.link": "O seu novo link: {title}",
     "message.acknowledged": "{who} está a tratar disto: {title}.",
     "message.authorized": "{who} autorizou {action} às {at}. A correr.",

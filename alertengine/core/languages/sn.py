@@ -121,6 +121,8 @@ TEXTS: Mapping[str, str] = {
     "together.also": "Zvakare: {title} ({incident}).",
     "together.but": "Zvakare: {title}, asi {standing} ({incident}).",
     "together.rest": "Nezvimwe {n}: {command}",
+    "together.list": "Zvese: {url}",
+    "message.again": "Yakundikana zvakare, ka{n} muawa rapfuura: {title}",
     "message.link": "Link yako itsva: {title}",
     "message.acknowledged": "{who} ari kuzvigadzirisa: {title}.",
     "message.authorized": "{who} abvumira {action} na{at}. Iri kuitwa.",

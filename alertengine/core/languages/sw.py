@@ -121,6 +121,8 @@ TEXTS: Mapping[str, str] = {
     "together.also": "Pia: {title} ({incident}).",
     "together.but": "Pia: {title}, lakini {standing} ({incident}).",
     "together.rest": "Na nyingine {n}: {command}",
+    "together.list": "Zote: {url}",
+    "message.again": "Inashindwa tena, mara {n} katika saa iliyopita: {title}",
     "message.link": "Kiungo chako kipya: {title}",
     "message.acknowledged": "{who} anashughulikia: {title}.",
     "message.authorized": "{who} ameidhinisha {action} saa {at}. Inaendelea.",
