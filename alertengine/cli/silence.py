@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alertengine.cli.failure import NotSo, WrongUse
-from alertengine.cli.output import local, moment, say, show, show_json, styled
+from alertengine.cli.output import moment, say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
 if TYPE_CHECKING:
@@ -178,6 +178,4 @@ def _table(rows: list[Json]) -> Table:
 
 
 def _why(row: Json) -> str:
-    begins = local(row["starts_at"])
-    later = f", from {begins:%d %b %H:%M}" if begins > datetime.now(UTC) else ""
-    return f"{row['reason']} ({row['by']}{later})"
+    return f"{row['reason']} ({row['by']}, from {moment(row['starts_at'])[:-3]})"

@@ -105,7 +105,7 @@ def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report
         ) as db:
             db.execute("BEGIN")  # one moment of the file, whatever a daemon adds meanwhile
             return work(db)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         return Report((), (Problem(None, None, f"{path} is damaged or no store: {error}"),))
 
 

@@ -110,7 +110,6 @@ CREATE INDEX delivery_jti ON delivery (jti);
 CREATE INDEX delivery_unsent ON delivery (tenant, contact, kind) WHERE state = 'queued' AND attempts = 0;
 CREATE INDEX delivery_follows ON delivery (follows) WHERE follows IS NOT NULL;
 
-
 -- What was asked of a model: written before the question leaves, settled with its answer. `cost` in millionths of a
 -- dollar; until it is settled, what the question may cost at most.
 CREATE TABLE model_call (
@@ -163,4 +162,3 @@ CREATE TABLE silence (
     until     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX silence_until ON silence (until);
-
