@@ -126,6 +126,7 @@ async def open_engine(
             catalogue=catalogue(settings),
             policy=settings.policy.policy(),
             plans=settings.offered(),
+            prices=settings.prices,
             private=private,
             tokens=TokenSigner(secret, settings.base_url),
             passes=PassSigner(secret, settings.base_url),

@@ -18,7 +18,7 @@ from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import ConfigError
 from alertengine.networks import Networks
 from alertengine.plan_settings import PlanSection
-from alertengine.policy_settings import PolicySection
+from alertengine.policy_settings import PolicySection, prices_of
 from alertengine.service_settings import ServiceSection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
@@ -106,6 +106,8 @@ class Settings:
     retention: RetentionSection
     channels: Mapping[str, Any]
     actions: Mapping[str, Any]
+    prices: Mapping[str, float]
+    """What a message costs, by the name of the channel: `cost` in its table."""
     plans: Mapping[str, PlanSection]
     services: Mapping[str, ServiceSection]
     data_dir: Path
@@ -197,6 +199,7 @@ def load(
             raw[section][name] = value
     _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
     _apply_channel_environment(raw, environ)
+    prices = prices_of(raw.get("channels"), problems)
     unknown = raw.keys() - _SECTIONS.keys() - set(_TABLES)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
     models = {**_SECTIONS, "diagnosis": _diagnosis(raw.get("diagnosis"), kinds, problems)}
@@ -214,7 +217,7 @@ def load(
     problems += _unknown_channels(sections["policy"], named["channels"], kinds["channels"])
     if problems:
         raise ConfigError(problems)
-    return Settings(**sections, **named, data_dir=data_dir, path=found)
+    return Settings(**sections, **named, prices=prices, data_dir=data_dir, path=found)
 
 
 def _unknown_channels(

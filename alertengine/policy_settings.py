@@ -103,6 +103,7 @@ class PolicySection(_Section):
     ack_timeout_s: Seconds = 600.0
     remind_after_s: Annotated[float, Field(ge=0, le=7 * 86400)] = 1800.0
     remind_at_most_s: Seconds = 14400.0
+    spend_cap: Annotated[float, Field(ge=0, le=1e9)] | None = None
     group_s: Annotated[float, Field(ge=0, le=60)] = 2.0
     cooldown_s: Annotated[float, Field(ge=0, le=86400)] = 300.0
     verify_window_s: Seconds = 120.0
@@ -157,3 +158,18 @@ class PolicySection(_Section):
             overrides=tuple(override.override() for override in self.overrides),
             quiet=tuple(quiet.hours() for quiet in self.quiet),
         )
+
+
+def prices_of(channels: Any, problems: list[str]) -> dict[str, float]:
+    """`cost` may stand in the table of a channel of any kind."""
+    found = {}
+    for name, row in channels.items() if isinstance(channels, dict) else ():
+        if not isinstance(row, dict) or "cost" not in row:
+            continue
+        try:
+            found[name] = float(row.pop("cost"))
+        except (TypeError, ValueError):
+            found[name] = -1.0
+        if not 0 <= found[name] <= 1e6:
+            problems.append(f"channels.{name}.cost: what a message costs, a number from 0 on")
+    return found

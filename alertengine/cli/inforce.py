@@ -68,6 +68,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, Any]]:
     for table in NAMED:
         for name, section in getattr(settings, table).items():
             yield from _fields(f"{table}.{name}", section)
+    for name, price in settings.prices.items():
+        yield f"channels.{name}.cost", price
 
 
 def _fields(where: str, section: BaseModel) -> Iterator[tuple[str, Any]]:

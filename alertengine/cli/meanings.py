@@ -35,6 +35,8 @@ MEANINGS: Mapping[str, str] = {
     "policy.remind_after_s": "Still broken after this long without a word, the people are reminded, each time after "
     "twice as long; 0 is never.",
     "policy.remind_at_most_s": "The longest pause between two reminders.",
+    "policy.spend_cap": "What a tenant's messages may cost in a month (UTC). At it each person is told at their "
+    "cheapest address, and where they have no cheaper one all the same.",
     "policy.group_s": "Messages of one kind about several services of a tenant wait so long for each other, and leave "
     "as one; 0 sends each by itself.",
     "policy.cooldown_s": "This soon after its last resolution, a service must fail one poll more.",

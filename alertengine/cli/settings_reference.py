@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from alertengine import config, registry
 from alertengine.cli.meanings import KEYS, LISTED, MEANINGS, sections
 from alertengine.core.plans import PLANS
+from alertengine.core.postage import COSTS
 from alertengine.plan_settings import PlanSection
 from alertengine.policy_settings import OverrideSection, QuietSection, StepSection
 from alertengine.service_settings import EXAMPLE, ValueSection
@@ -57,6 +58,11 @@ def configuration() -> str:
             parts += _lists()
         parts += list(_providers()) if name == "diagnosis" else []
     parts += ["## Channels: `[channels.NAME]`", "", "How people are reached. Without any, the console.", ""]
+    costs = ", ".join(f"{cost:g} by `{kind}`" for kind, cost in COSTS.items())
+    parts += [
+        f"Each takes `cost`, what a message costs, for `policy.spend_cap`; unless given {costs}, else 0.",
+        "",
+    ]
     parts += _kinds(registry.CHANNELS)
     parts += ["## Recoveries: `[actions.NAME]`", ""]
     parts += ["What may be proposed and, once a person approved it, run: once.", ""]

@@ -15,7 +15,7 @@ from alertengine.cli.output import data_console, say, show, show_json, styled, v
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.console import Group
     from rich.table import Table
@@ -153,7 +153,17 @@ def _counts(seen: Json) -> str:
     dead = seen.get("dlq_count", 0)
     quiet = len(seen.get("silences", ()))
     more = [(dead, "dead letter"), (quiet, "silence")]
-    return " · ".join(counts + [_many(number, what) for number, what in more if number])
+    counts += [_many(number, what) for number, what in more if number]
+    return " · ".join(counts + _postage(seen.get("postage", ())))
+
+
+def _postage(rows: Sequence[Json]) -> list[str]:
+    """What this month's messages cost; a cap that was reached is said for its tenant."""
+    total = sum(row["spent"] for row in rows)
+    capped = [
+        f"spend cap of {row['cap']:g} reached ({visible(row['tenant_id'])})" for row in rows if row["capped"]
+    ]
+    return ([f"messages cost {total:.2f} this month"] if total else []) + capped
 
 
 def _many(number: int, what: str) -> str:

@@ -57,6 +57,7 @@ INSTEAD: Mapping[str, object] = {
     "auth.secret": "32 characters that nobody can guess",
     "auth.admin_key": "16 characters that nobody can guess",
     "policy.decision_timeout_s": 900.0,
+    "policy.spend_cap": 50.0,
     "diagnosis.model": "claude-haiku-5-5",
     "diagnosis.base_url": "https://api.anthropic.com",
     "diagnosis.usd_per_million_in": 1.0,

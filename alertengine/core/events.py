@@ -64,6 +64,7 @@ class SystemEventType(StrEnum):
     STORE_RESTORED = "store_restored"
     MODE_CHANGED = "mode_changed"
     CLOCK_JUMPED = "clock_jumped"
+    SPEND_CAP_REACHED = "spend_cap_reached"
     SILENCE_ADDED = "silence_added"
     SILENCE_REMOVED = "silence_removed"
 

@@ -32,6 +32,8 @@ class Policy:
     """Still broken after this long without a word, the people are reminded; 0 is never."""
     remind_at_most_s: float = 4 * 3600.0
     """Each reminder waits twice as long as the one before it, up to this."""
+    spend_cap: float | None = None
+    """What a tenant's messages may cost in a month; at it the cheapest address is used, and never silence."""
     group_s: float = 2.0
     """Messages of one kind about several services of a tenant wait so long for each other, and leave as one."""
     cooldown_s: float = 300.0

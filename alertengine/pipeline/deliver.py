@@ -20,6 +20,7 @@ from alertengine.pipeline import gates, progress
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.fallback import fall_back
 from alertengine.pipeline.notify import may_decide, tell
+from alertengine.pipeline.postage import afford, give_back
 from alertengine.pipeline.receipts import note
 from alertengine.pipeline.telling import Telling, telling
 from alertengine.pipeline.viewing import list_link
@@ -153,10 +154,17 @@ def _claims(engine: Engine, delivery: Delivery, contact: Contact, incident: Inci
 
 async def _claim(engine: Engine, delivery: Delivery, contact: Contact, channel: Channel | None) -> bool:
     kind = channel.kind if channel else contact.channel
-    now = engine.now()
-    return await engine.store.transact(
-        lambda tx: outbox.claim(tx, delivery, contact.channel, kind, contact.name, now, LEASE_S)
-    )
+
+    def work(tx: Transaction) -> bool:
+        found = tx.fetch(outbox.delivery(delivery.tenant_id, delivery.id))
+        if found is None or found[0] != delivery or found[1] not in ("queued", "sending"):
+            return False  # somebody else took it since it was read
+        if not afford(engine, tx, delivery, contact):
+            engine.memory.outbox.set()
+            return False
+        return outbox.claim(tx, delivery, contact.channel, kind, contact.name, engine.now(), LEASE_S)
+
+    return await engine.store.transact(work)
 
 
 async def _abandon(engine: Engine, delivery: Delivery) -> bool:
@@ -252,6 +260,8 @@ async def _failed(engine: Engine, delivery: Delivery, error: DeliveryError) -> N
     def work(tx: Transaction) -> None:
         again_at = None if dead else engine.now() + timedelta(seconds=wait)
         outbox.settle(tx, delivery, "dead" if dead else "failed", error=str(error), again_at=again_at)
+        if error.fault is not Fault.UNKNOWN:
+            give_back(engine, tx, delivery)
         kind = EventType.ALERT_DEAD if dead else EventType.ALERT_FAILED
         tell(engine, tx, delivery, kind, attempt, **data)
         if dead:

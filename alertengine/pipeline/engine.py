@@ -112,6 +112,8 @@ class Engine:
     """Of people who have named none."""
     private: Sequence[Network] = ()
     """The networks that a tenant's URL may lead to beside the public internet."""
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """What a message costs, by channel, where the operator says so."""
     memory: Memory = field(default_factory=Memory)
 
     def now(self) -> datetime:

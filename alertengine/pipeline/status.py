@@ -9,7 +9,8 @@ from alertengine.core.model import Service, rfc3339
 from alertengine.core.policy import START_WITHIN_S
 from alertengine.pipeline import inquire, mode
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, incidents, outbox, silences, spending
+from alertengine.pipeline.postage import month_of
+from alertengine.store import directory, incidents, outbox, postage, silences, spending
 
 
 async def status(engine: Engine) -> dict[str, Any]:
@@ -18,6 +19,7 @@ async def status(engine: Engine) -> dict[str, Any]:
     deliveries = await engine.store.fetch(outbox.counts())
     condition = await mode.look(engine)
     policy = engine.policy
+    sent = postage.of_month(month_of(engine.now()))
     return {
         "mode": str(condition.mode),
         "reasons": condition.reasons,
@@ -33,6 +35,7 @@ async def status(engine: Engine) -> dict[str, Any]:
         },
         "channels": await mode.channels(engine),
         "model": await _model(engine),
+        "postage": [s.to_json(policy.spend_cap) for s in await engine.store.fetch(sent)],
         "silences": [s.to_json() for s in await engine.store.fetch(silences.current(None, engine.now()))],
         "loop": loop(engine),
     }

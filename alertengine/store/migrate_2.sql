@@ -162,3 +162,12 @@ CREATE TABLE silence (
     until     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX silence_until ON silence (until);
+
+-- What a tenant's messages cost in a month, in millionths; `capped`: its cap was reached.
+CREATE TABLE postage (
+    tenant TEXT NOT NULL,
+    month  TEXT NOT NULL,
+    cost   INTEGER NOT NULL,
+    capped INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, month)
+) STRICT, WITHOUT ROWID;

@@ -172,6 +172,38 @@ def postpone(tx: Transaction, delivery: Delivery, until: datetime) -> None:
     )
 
 
+def redirect(tx: Transaction, delivery: Delivery, contact: str) -> None:
+    """It goes to another address of the same person, for it has not left yet."""
+    tx.execute(
+        "UPDATE delivery SET contact = ? WHERE id = ? AND tenant = ? AND attempts = ?",
+        contact,
+        delivery.id,
+        delivery.tenant_id,
+        delivery.attempts,
+    )
+
+
+def give_up(tx: Transaction, delivery: Delivery) -> None:
+    """It does not leave at all: another message says the same in the same place."""
+    tx.execute(
+        "UPDATE delivery SET state = 'dead', fallback_at = NULL WHERE id = ? AND tenant = ? AND attempts = ?",
+        delivery.id,
+        delivery.tenant_id,
+        delivery.attempts,
+    )
+
+
+def doubled(delivery: Delivery, contact: str) -> Query[bool]:
+    """A message of the same kind, queued by the same event, is for that contact."""
+    return Query(
+        sql="SELECT 1 FROM about AS m JOIN about AS o ON o.tenant = m.tenant AND o.incident = m.incident"
+        " AND o.seq = m.seq AND o.delivery <> m.delivery JOIN delivery AS e ON e.id = o.delivery"
+        " WHERE m.delivery = ? AND e.contact = ? AND e.kind = ? AND e.state <> 'dead' LIMIT 1",
+        params=(delivery.id, contact, str(delivery.kind)),
+        decode=bool,
+    )
+
+
 def due(now: datetime, limit: int) -> Query[list[Delivery]]:
     """What is to be sent now: queued and due, or claimed by a sender that never came back.
 
