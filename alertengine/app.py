@@ -40,6 +40,8 @@ class Keys:
 
     secret: str
     admin_key: str
+    previous: tuple[str, ...] = ()
+    """Secrets before this one, whose links and seals are still read."""
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
@@ -64,6 +66,7 @@ def keys(settings: Settings, data: DataDir) -> Keys:
     return Keys(
         secret=_reveal(auth.secret) or data.generated("secret"),
         admin_key=_reveal(auth.admin_key) or data.generated("admin_key"),
+        previous=tuple(one.get_secret_value() for one in auth.previous_secrets),
     )
 
 
@@ -90,7 +93,8 @@ async def open_engine(
     data.prepare()
     async with AsyncExitStack() as stack:
         stack.enter_context(data.held())
-        secret = keys(settings, data).secret
+        own = keys(settings, data)
+        secret = own.secret
         private = networks(settings.server.allow_private)
         client = http or Http(private=private)
         stack.push_async_callback(client.close)
@@ -105,7 +109,7 @@ async def open_engine(
         tools = Tools(
             http=client,
             clock=clock,
-            vault=Vault(secret),
+            vault=Vault(secret, own.previous),
             new_id=new_id,
             webhook_secret=lambda tenant: derived_webhook_secret(secret, tenant),
             public_url=settings.server.base_url,
@@ -128,7 +132,7 @@ async def open_engine(
             plans=settings.offered(),
             prices=settings.prices,
             private=private,
-            tokens=TokenSigner(secret, settings.base_url),
+            tokens=TokenSigner(secret, settings.base_url, own.previous),
             passes=PassSigner(secret, settings.base_url),
             vault=tools.vault,
             base_url=settings.base_url,

@@ -16,7 +16,7 @@ from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Plan
 from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import ConfigError
-from alertengine.networks import Networks
+from alertengine.lists import Networks, SecretTexts
 from alertengine.plan_settings import PlanSection
 from alertengine.policy_settings import PolicySection, prices_of
 from alertengine.service_settings import ServiceSection
@@ -65,6 +65,7 @@ class StoreSection(_Section):
 class Auth(_Section):
     secret: SecretStr | None = None
     admin_key: SecretStr | None = None
+    previous_secrets: SecretTexts = []
 
     @field_validator("secret")
     @classmethod

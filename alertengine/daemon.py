@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -24,13 +25,16 @@ from alertengine.pipeline import limits
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.people import missing
+from alertengine.pipeline.reseal import reseal
 from alertengine.pipeline.retention import Retention
 from alertengine.scheduler import Scheduler
 from alertengine.store import outbox
 from alertengine.store.log import SYSTEM_TREE
 from alertengine.web.app import create_app
+from alertengine.web.patience import MOST, PatientProtocol
 
 SHUTDOWN_S = 3
+FILES = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +66,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         port = listener.getsockname()[1]
         settings = replace(settings, server=settings.server.model_copy(update={"port": port}))
         engine = await stack.enter_async_context(open_engine(settings))
-        admin_key = keys(settings, data).admin_key
+        own = keys(settings, data)
+        admin_key = own.admin_key
         unknown = await missing(engine, settings.policy.people())
         if unknown:
             raise ConfigError(unknown)
         await engine.store.verify()
+        if own.previous:
+            with contextlib.suppress(StoreUnavailable):
+                await reseal(engine)
         retention = Retention(engine, settings.retention.days, settings.archive_path)
         scheduler = Scheduler(engine, settings.poll.interval_s, hourly=[retention.run])
         # Where the store cannot be written the daemon still runs, to say so: nothing is executed.
@@ -92,6 +100,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
     """Run until SIGTERM or SIGINT."""
+    _allow_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,6 +108,14 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
     async with running(settings) as daemon:
         ready(daemon)
         await stop.wait()
+
+
+def _allow_files() -> None:
+    """A connection is a file; many come at once when everybody taps."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -138,7 +155,9 @@ def _config(app: FastAPI) -> uvicorn.Config:
         proxy_headers=False,  # anybody on this machine could write an address into the record with them
         timeout_graceful_shutdown=SHUTDOWN_S,
         timeout_keep_alive=15,
-        limit_concurrency=500,
+        limit_concurrency=2 * MOST,
+        http=PatientProtocol,
+        ws="none",
     )
 
 

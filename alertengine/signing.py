@@ -10,11 +10,11 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jwt
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from alertengine.core.approval import Claims, read_claims
 from alertengine.errors import ConfigError, TokenInvalid
@@ -66,11 +66,15 @@ def derived_webhook_secret(secret: str, tenant: str) -> str:
 
 
 class TokenSigner:
-    """Recovery tokens: compact JWS, HS256 alone, one spelling each."""
+    """Recovery tokens: compact JWS, HS256 alone, one spelling each.
 
-    def __init__(self, secret: str, issuer: str) -> None:
-        self._key = hashlib.sha256(b"recovery-token\n" + secret.encode()).digest()
-        self._kid = hashlib.sha256(b"kid\n" + self._key).hexdigest()[:12]
+    `previous`: secrets whose links still read. The newest signs.
+    """
+
+    def __init__(self, secret: str, issuer: str, previous: Sequence[str] = ()) -> None:
+        keys = [hashlib.sha256(b"recovery-token\n" + s.encode()).digest() for s in (secret, *previous)]
+        self._keys = {hashlib.sha256(b"kid\n" + key).hexdigest()[:12]: key for key in keys}
+        self._kid = next(iter(self._keys))
         self._issuer = issuer
 
     @property
@@ -80,7 +84,7 @@ class TokenSigner:
     def sign(self, claims: Claims) -> str:
         return jwt.encode(
             claims.to_json(),
-            self._key,
+            self._keys[self._kid],
             algorithm="HS256",
             headers={"typ": "ae-recover+jwt", "kid": self._kid},
         )
@@ -90,16 +94,14 @@ class TokenSigner:
         if len(token) > TOKEN_LIMIT or not _TOKEN.fullmatch(token) or not _canonical(token):
             raise TokenInvalid
         try:
-            if jwt.get_unverified_header(token) != {
-                "alg": "HS256",
-                "typ": "ae-recover+jwt",
-                "kid": self._kid,
-            }:
+            header = jwt.get_unverified_header(token)
+            kid = header.get("kid")
+            if kid not in self._keys or header != {"alg": "HS256", "typ": "ae-recover+jwt", "kid": kid}:
                 raise TokenInvalid
             # PyJWT would read the machine's clock; times are compared in core/approval.py.
             payload: dict[str, Any] = jwt.decode(
                 token,
-                self._key,
+                self._keys[kid],
                 algorithms=["HS256"],
                 options={
                     "verify_exp": False,
@@ -110,18 +112,33 @@ class TokenSigner:
                     "verify_jti": False,
                 },
             )
-        except (jwt.PyJWTError, ValueError):
+        except (jwt.PyJWTError, ValueError, RecursionError):
             raise TokenInvalid from None
         return read_claims(payload, self._issuer, max_life_s)
 
     def short_code(self, jti: str) -> str:
         """Four digits that name a link to the person who has it; no secret, for it is told apart among theirs."""
-        return f"{int(self.form_token('code ' + jti), 16) % 10_000:04d}"
+        return _short(self.form_token(f"code {jti}"))
+
+    def is_short_code(self, jti: str, code: str) -> bool:
+        return any(code == _short(proof) for proof in self._proofs(f"code {jti}"))
 
     def form_token(self, jti: str) -> str:
         """Goes with the page's own form: who posts it has seen the page, not the link alone."""
-        key = hmac.digest(self._key, b"form", "sha256")
-        return hmac.new(key, jti.encode(), "sha256").hexdigest()[:32]
+        return next(self._proofs(jti))
+
+    def is_form_token(self, jti: str, given: str) -> bool:
+        return any(hmac.compare_digest(given.encode(), proof.encode()) for proof in self._proofs(jti))
+
+    def _proofs(self, jti: str) -> Iterator[str]:
+        """By each key, the newest first."""
+        for key in self._keys.values():
+            form_key = hmac.digest(key, b"form", "sha256")
+            yield hmac.new(form_key, jti.encode(), "sha256").hexdigest()[:32]
+
+
+def _short(proof: str) -> str:
+    return f"{int(proof, 16) % 10_000:04d}"
 
 
 def _canonical(token: str) -> bool:
@@ -177,10 +194,14 @@ def _checksum(text: str) -> str:
 
 
 class Vault:
-    """Seals secrets that must be kept, so that the store and its backups do not hold them readable."""
+    """Seals secrets that must be kept, so that the store and its backups do not hold them readable.
 
-    def __init__(self, secret: str) -> None:
-        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"vault\n" + secret.encode()).digest()))
+    `previous`: secrets whose seals still open.
+    """
+
+    def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
+        keys = [hashlib.sha256(b"vault\n" + s.encode()).digest() for s in (secret, *previous)]
+        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
     def seal(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()
@@ -190,5 +211,13 @@ class Vault:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise ConfigError(
-                ["auth.secret: a stored secret was sealed with another one; put back the secret of this data"]
+                [
+                    "auth.secret: a stored secret was sealed with another one; put back the secret of this data, or "
+                    "list it in auth.previous_secrets"
+                ]
             ) from None
+
+    def reseal(self, sealed: str) -> str:
+        """The same under today's secret. Raises `ConfigError` like `open`."""
+        self.open(sealed)
+        return self._fernet.rotate(sealed.encode()).decode()

@@ -21,7 +21,10 @@ MEANINGS: Mapping[str, str] = {
     "counted and recorded by `X-Forwarded-For`. Nobody else's headers are believed.",
     "store.url": "A path after `sqlite:///`; a relative one lies in the data directory.",
     "auth.secret": "At least 32 unguessable characters: signs links, seals stored secrets. Generated in the data "
-    "directory unless set. Changing it ends every link and makes stored service secrets unreadable.",
+    "directory unless set. To change it, list the old one in `previous_secrets`.",
+    "auth.previous_secrets": "Secrets before this one: links signed and settings sealed with them still read, and what "
+    "is stored is sealed anew when the daemon starts; an hour later they can go. `previous_secrets_file` lists one a "
+    "line.",
     "auth.admin_key": "At least 16 characters: the operator's key for the HTTP API. Generated unless set.",
     "poll.interval_s": "Pause between two polls of a service.",
     "poll.timeout_s": "How long a health report may take; later is a failed poll.",

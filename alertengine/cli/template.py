@@ -102,9 +102,9 @@ def _meaning(key: str) -> Iterator[str]:
 
 def _shown(key: str, field: FieldInfo) -> object:
     value = field.get_default(call_default_factory=True)
-    return (
-        INSTEAD.get(key, "...") if value is None else value if isinstance(value, (int, float)) else str(value)
-    )
+    if value is None:
+        return INSTEAD.get(key, "...")
+    return value if isinstance(value, (int, float, list)) else str(value)
 
 
 def _examples(table: Mapping[str, str]) -> str:

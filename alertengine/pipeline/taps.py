@@ -83,7 +83,7 @@ async def _link(
         return await engine.store.fetch(links.named(answered[0].jti)) if answered else None
     for person in people:
         for link in await engine.store.fetch(links.newest_of(person.id, LINKS)):
-            if engine.tokens.short_code(link.jti) == command.code:
+            if engine.tokens.is_short_code(link.jti, command.code):
                 return link
     return None
 

@@ -29,7 +29,7 @@ from alertengine.web import (
     verify,
 )
 from alertengine.web.describe import describe
-from alertengine.web.limits import BodyLimit
+from alertengine.web.limits import SizeLimit
 
 
 def _ignore(service_id: str) -> None:
@@ -53,7 +53,7 @@ def create_app(
     app.state.local = on_socket
     app.state.trusted_proxies = tuple(trusted_proxies)
     problems.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(SizeLimit)
     routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
     routers += [verify.router(engine), services.router(engine), incidents.router(engine)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +76,7 @@ def check_page(engine: Engine, asked: Asked, request: Request, claims: Claims, d
         raise NotThePage
     if not asked.from_page:
         return
-    expected = engine.tokens.form_token(claims.jti)
-    seen_page = hmac.compare_digest(asked.field("page").encode(), expected.encode())
+    seen_page = engine.tokens.is_form_token(claims.jti, asked.field("page"))
     # The name and value of the pressed button: a robot that submits forms presses none.
     if not seen_page or asked.field("decision") != decision:
         raise NotThePage

@@ -82,7 +82,7 @@ def test_claims_are_typed_bounded_and_ours(change: dict[str, Any]) -> None:
 )
 def test_only_our_own_header_counts(algorithm: str, headers: dict[str, Any]) -> None:
     own = jwt.get_unverified_header(SIGNER.sign(CLAIMS))
-    key = None if algorithm == "none" else SIGNER._key
+    key = None if algorithm == "none" else SIGNER._keys[SIGNER._kid]
     forged = jwt.encode(
         CLAIMS.to_json(), key, algorithm=algorithm, headers={**own, **headers, "alg": algorithm}
     )

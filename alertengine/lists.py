@@ -1,15 +1,14 @@
-"""A setting that lists networks."""
+"""Settings that are lists; in an environment variable or a file, of words."""
 
 from __future__ import annotations
 
 from ipaddress import ip_network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 
 def _listed(value: Any) -> Any:
-    """An environment variable is one text."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
@@ -23,3 +22,4 @@ def _networks(texts: list[str]) -> list[str]:
 
 
 Networks = Annotated[list[str], AfterValidator(_networks), BeforeValidator(_listed)]
+SecretTexts = Annotated[list[SecretStr], BeforeValidator(_listed)]

@@ -1,0 +1,71 @@
+"""Connections whose other side is slow: cut, so that none is held open for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEAD_S = 20.0
+"""How long the next request may take to be asked whole; longer than a connection is kept without one."""
+BODY_S = 15.0
+"""How long its body may take: of its first byte as of its last, so that dripping does not help."""
+MOST = 1000
+"""With more connections than this, the one that has kept us waiting for longest makes room."""
+
+
+class PatientProtocol(H11Protocol):
+    """Waits for a head or a body only so long in all, and never lets those who send nothing crowd others out."""
+
+    owed: str | None = None
+    since = 0.0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST:
+            self._make_room()
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_for(None)
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        state = self.conn.their_state
+        if state is h11.SEND_BODY:
+            self._wait_for("body")
+        elif state is h11.IDLE and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for("head")
+        else:
+            self._wait_for(None)
+
+    def _wait_for(self, what: str | None) -> None:
+        """What it is waited for is as late as it was, however much of it has come meanwhile."""
+        if what == self.owed:
+            return
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        self.owed, self.since = what, self.loop.time()
+        if what is not None:
+            self._late = self.loop.call_later(HEAD_S if what == "head" else BODY_S, self.cut)
+
+    def cut(self) -> None:
+        """Not closed but aborted: whoever does not send may not read either."""
+        self.transport.abort()
+
+    def _make_room(self) -> None:
+        waiting: list[Any] = [c for c in self.connections if getattr(c, "owed", None) is not None]
+        if waiting:
+            min(waiting, key=lambda connection: connection.since).cut()
