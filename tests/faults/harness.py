@@ -48,10 +48,12 @@ class Answer:
         return self.body.get("code") if isinstance(self.body, dict) else None
 
 
-def _read(response: HTTPResponse) -> Answer:
+def read(response: HTTPResponse) -> Answer:
     raw, headers = response.read(), dict(response.getheaders())
     is_json = "json" in headers.get("content-type", "")
-    return Answer(status=response.status, body=loads(raw) if is_json else raw.decode(), headers=headers)
+    return Answer(
+        status=response.status, body=loads(raw) if is_json and raw else raw.decode(), headers=headers
+    )
 
 
 @dataclass
@@ -154,7 +156,7 @@ class Daemon:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         with closing(connection):
             connection.request(method, path, body, headers)
-            return _read(connection.getresponse())
+            return read(connection.getresponse())
 
     def get(self, path: str) -> Answer:
         return self.ask("GET", path)
