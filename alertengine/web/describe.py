@@ -22,6 +22,7 @@ PROBLEM: Json = {
         "code": {"type": "string"},
     },
 }
+PAGE: Json = {"text/html": {"schema": {"type": "string"}}}
 _ALWAYS = {500: "AlertEngine failed at this", 503: "it could not be recorded, so nothing was done"}
 _BODY = {400: "the body is not JSON, or a code is wrong", 413: "the body is over 64 KiB"}
 _KEY = {
@@ -37,7 +38,10 @@ _MORE: dict[str, dict[int, str]] = {
     "/hooks": {401: "not signed by the provider", 404: "there is no such provider"},
     "/push": {401: "not signed by the service", 404: "there is no such service"},
     "/verify": {429: "too often"},
+    "/incident": {401: "the link is not valid or over", 404: "there is no such thing", 429: "too often"},
 }
+_PAGES = ("/action/recover", "/incident")
+"""A browser is answered with a page, whatever the answer."""
 
 
 def describe(app: FastAPI) -> None:
@@ -61,7 +65,8 @@ def _with_refusals(document: Json) -> Json:
         taken = dict(operation["responses"])
         taken.pop("422", None)
         told = _refusals(path, method, operation)
-        operation["responses"] = taken | {str(status): _response(told[status]) for status in sorted(told)}
+        refused = {str(status): _response(told[status], path) for status in sorted(told)}
+        operation["responses"] = _with_pages(taken, path) | refused
     return document
 
 
@@ -84,6 +89,17 @@ def _refusals(path: str, method: str, operation: Json) -> dict[int, str]:
     return found
 
 
-def _response(description: str) -> Json:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+def _with_pages(responses: Json, path: str) -> Json:
+    if not path.startswith(_PAGES):
+        return responses
+    return {
+        status: {**told, "content": {**told.get("content", {"application/json": {"schema": {}}}), **PAGE}}
+        for status, told in responses.items()
+    }
+
+
+def _response(description: str, path: str) -> Json:
+    content: Json = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if path.startswith(_PAGES):
+        content |= PAGE
     return {"description": description[0].upper() + description[1:], "content": content}
