@@ -28,8 +28,8 @@ class HealthSource:
 
     async def poll(self, service: Service, evidence: bool) -> Snapshot:
         asked_at = self._clock.now()
-        url = with_query(service.health_url, "evidence=1") if evidence else service.health_url
         try:
+            url = with_query(service.health_url, "evidence=1") if evidence else service.health_url
             answer = await self._get(service, url)
         except HttpError as error:
             kind = _KINDS.get(error.kind, error.kind)
@@ -71,7 +71,10 @@ class HealthSource:
 
 
 def with_query(url: str, extra: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise HttpError("blocked", "this is not a URL", sent=False) from None
     query = f"{parts.query}&{extra}" if parts.query else extra
     return urlunsplit(parts._replace(query=query))
 
