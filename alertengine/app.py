@@ -24,6 +24,7 @@ from alertengine.datadir import DataDir
 from alertengine.http import Http
 from alertengine.ledger.keys import open_signer
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.oidc import Client, OpenId
 from alertengine.passes import PassSigner
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock, Model
@@ -133,6 +134,9 @@ async def open_engine(
             prices=settings.prices,
             private=private,
             tokens=TokenSigner(secret, settings.base_url, own.previous),
+            rules=settings.approval.rules(),
+            identities=_identities(settings, client, clock, secret),
+            session_s=settings.oidc.session_s,
             passes=PassSigner(secret, settings.base_url),
             vault=tools.vault,
             base_url=settings.base_url,
@@ -142,6 +146,21 @@ async def open_engine(
             new_id=new_id,
             jitter=random.random,
         )
+
+
+def _identities(settings: Settings, http: Http, clock: Clock, secret: str) -> OpenId | None:
+    oidc = settings.oidc
+    if oidc.issuer is None or oidc.client_id is None:
+        return None
+    client = Client(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        client_secret=_reveal(oidc.client_secret),
+        scope=oidc.scope,
+        email_claim=oidc.email_claim,
+        tenant_claim=oidc.tenant_claim,
+    )
+    return OpenId(client, http, clock, secret)
 
 
 def new_id(prefix: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from alertengine.approval_settings import ApprovalSection, OidcSection
 from alertengine.core.cost import Value
 from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Plan
@@ -103,6 +104,8 @@ class Settings:
     auth: Auth
     poll: Poll
     policy: PolicySection
+    approval: ApprovalSection
+    oidc: OidcSection
     diagnosis: DiagnosisSection
     retention: RetentionSection
     channels: Mapping[str, Any]
@@ -146,6 +149,8 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "auth": Auth,
     "poll": Poll,
     "policy": PolicySection,
+    "approval": ApprovalSection,
+    "oidc": OidcSection,
     "diagnosis": DiagnosisSection,
     "retention": RetentionSection,
 }
@@ -296,7 +301,7 @@ def _apply_channel_environment(raw: dict[str, Any], environ: Mapping[str, str]) 
 
 def _inline_secret_files(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
     """Every secret may stand in a file of its own: `key_file` names it, relative to the configuration."""
-    tables = [(section, raw.get(section)) for section in ("auth", "diagnosis")]
+    tables = [(section, raw.get(section)) for section in ("auth", "oidc", "diagnosis")]
     for kind in _NAMED:
         rows = raw.get(kind)
         tables += [(f"{kind}.{name}", row) for name, row in rows.items()] if isinstance(rows, dict) else []

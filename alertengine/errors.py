@@ -125,6 +125,62 @@ class NotAnApprover(Refused):
     status = 403
 
 
+class SignInNeeded(Refused):
+    """Several people read where this link was sent. Sign in on its page to decide."""
+
+    code = "SIGN_IN_NEEDED"
+    status = 403
+
+
+class SignInFailed(Refused):
+    """Signing in did not work. Begin again."""
+
+    code = "SIGN_IN_FAILED"
+    status = 401
+
+
+class SelfApproval(Refused):
+    """Who asked for a test does not approve it here. Another person is needed."""
+
+    code = "SELF_APPROVAL"
+    status = 403
+
+
+class PinNeeded(Refused):
+    """This action asks for your PIN. Open the link's page and give it there."""
+
+    code = "PIN_NEEDED"
+    status = 403
+
+
+class PinUnset(Refused):
+    """This action asks for a PIN, and you have none. The operator sets it: alertengine people pin NAME"""
+
+    code = "PIN_UNSET"
+    status = 403
+
+
+class PinWrong(Refused):
+    """This is not your PIN. Nothing was run."""
+
+    code = "PIN_WRONG"
+    status = 403
+
+
+class PinLocked(Refused):
+    """Too many wrong PINs. Nothing was run; another approver can decide, or try again in an hour."""
+
+    code = "PIN_LOCKED"
+    status = 429
+
+
+class GlassNotBroken(Refused):
+    """Only an admin may authorize this alone, and only where the operator allows it."""
+
+    code = "BREAK_GLASS_REFUSED"
+    status = 403
+
+
 class ActionChanged(Refused):
     """The action changed since this link was made. Look at the new preview before you decide."""
 

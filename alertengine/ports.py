@@ -258,3 +258,33 @@ class Model(Protocol):
         """Ask once. Raises `ModelFailed`."""
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A sign-in that begins: where the browser goes, and what it keeps meanwhile (sealed), for how long."""
+
+    url: str
+    kept: str
+    life_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who signed in: a mailbox that the provider verified. `tenants`: those that it names for them, None for any;
+    `back`: where they came from; `occasion` names this very sign-in."""
+
+    email: str
+    tenants: tuple[str, ...] | None
+    back: str
+    occasion: str
+
+
+class Identities(Protocol):
+    """A provider of identities."""
+
+    async def begin(self, redirect_uri: str, back: str) -> SignIn:
+        """Raises `SignInFailed` where the provider cannot be asked."""
+
+    async def finish(self, redirect_uri: str, kept: str, answer: Mapping[str, str]) -> Identity:
+        """Who came back from the provider with `answer`. Raises `SignInFailed` for all that is not just right."""

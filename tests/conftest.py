@@ -15,7 +15,7 @@ from world import World, open_world
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-REAL_PROCESSES = {"faults", "crash", "browser", "cli", "sdk", "web"}
+REAL_PROCESSES = {"oidc", "faults", "crash", "browser", "cli", "sdk", "web"}
 """Folders whose tests start processes and wait for them with a deadline."""
 
 

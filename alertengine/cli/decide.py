@@ -46,6 +46,14 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is resolved or failed.")] = False,
     note: Note = "",
+    break_glass: Annotated[
+        str | None,
+        typer.Option(
+            "--break-glass",
+            metavar="REASON",
+            help="Authorize alone what needs several, where that is allowed. Everybody is told, with the reason.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
@@ -66,7 +74,7 @@ def approve(
         before = await _trail(client, incident)
         if _decisions(before) != seen["decisions"]:
             raise NotSo("The incident went on while you looked. Nothing was run; look again.")
-        decided = await _act(client, incident, "approve", note, digest=seen["digest"])
+        decided = await _act(client, incident, "approve", note, digest=seen["digest"], **_alone(break_glass))
         say(_approved(decided))
         told = len(before["events"])
         trail = await (_follow(client, incident, told) if wait else _trail(client, incident))
@@ -117,6 +125,10 @@ def _done(answer: Json, as_json: bool, what: str) -> None:
         show_json(answer)
     else:
         say(f"{what}. It is on record: alertengine audit {answer['incident_id']}")
+
+
+def _alone(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
 
 
 async def _act(client: Client, incident: str, what: str, note: str = "", **more: str) -> Json:

@@ -20,6 +20,7 @@ from alertengine.cli import (
     incidents,
     ledger,
     onboard,
+    people,
     serve,
     services,
     setup,
@@ -123,6 +124,7 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(services.app, name="services")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(silence.app, name="silence")
+app.add_typer(people.app, name="people")
 
 
 def main() -> None:

@@ -47,6 +47,17 @@ MEANINGS: Mapping[str, str] = {
     "policy.overrides": "Steps of their own for some services: see `[[policy.overrides]]`.",
     "policy.quiet": "When people are left alone: see `[[policy.quiet]]`.",
     "policy.verify_window_s": "How long after a recovery healthy reports are awaited.",
+    "approval.pin": "Which actions ask for a PIN beside the link: `never`, `high` (those of high risk) or `always`.",
+    "approval.self_approval": "Whether who asked for a test may approve it.",
+    "approval.break_glass": "Whether an admin may authorize alone what needs several, with a reason that everybody is "
+    "told.",
+    "oidc.issuer": "The provider that people sign in with, just as it calls itself; without it nobody signs in.",
+    "oidc.client_id": "How it knows this daemon. Its redirect address there: `BASE_URL/signin/callback`.",
+    "oidc.client_secret": "Unless it knows this daemon as a public client.",
+    "oidc.scope": "What it is asked for.",
+    "oidc.email_claim": "Which claim is the mailbox; it must have verified it.",
+    "oidc.tenant_claim": "Which claim names the tenants somebody may act for; without it their mailbox alone decides.",
+    "oidc.session_s": "How long somebody stays signed in.",
     "retention.days": "How long a closed incident stays in the store; it goes into the archive first.",
     "retention.archive_dir": "Where the bundles of pruned incidents go, in the data directory; empty keeps none.",
     "diagnosis.provider": "Who is asked beside the rules, which always diagnose, at once: `rules` alone, `claude` or "

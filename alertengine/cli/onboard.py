@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,7 +162,8 @@ def rehearse(
 
     async def work(client: Client) -> Json:
         chosen = await meant(client, tenant)
-        made = await client.post(f"/tenant/{segment(chosen)}/test")
+        asked = {"operator": getpass.getuser()}
+        made = await client.post(f"/local/tenants/{segment(chosen)}/test", asked)
         return {"tenant_id": chosen, **made, "daemon": client.has_daemon}
 
     made = run(here.settings(), work)

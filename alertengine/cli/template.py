@@ -62,6 +62,10 @@ INSTEAD: Mapping[str, object] = {
     "diagnosis.base_url": "https://api.anthropic.com",
     "diagnosis.usd_per_million_in": 1.0,
     "diagnosis.usd_per_million_out": 5.0,
+    "oidc.issuer": "https://id.example.com",
+    "oidc.client_id": "alertengine",
+    "oidc.client_secret": "what the provider gave",
+    "oidc.tenant_claim": "tenants",
 }
 """Shown where there is no default to show."""
 

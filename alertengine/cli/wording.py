@@ -113,7 +113,8 @@ def _approved(data: Data) -> str:
 def _authorized(data: Data) -> str:
     count = data.get("approvals", {})
     together = f", as {count['given']} of {count['required']}" if count.get("required", 1) > 1 else ""
-    return f"{data.get('action', {}).get('name', 'the recovery')}{together}, {_how(data)}"
+    alone = f", alone: “{data['break_glass']}”" if data.get("break_glass") else ""
+    return f"{data.get('action', {}).get('name', 'the recovery')}{together}{alone}, {_how(data)}"
 
 
 def _refused(data: Data) -> str:

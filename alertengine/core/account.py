@@ -75,7 +75,8 @@ def _approved(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
 
 
 def _authorized(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    return {"action": data["action"]["name"], "channel": data.get("channel", "link")}
+    said = words("story.alone", reason=data["break_glass"]) if data.get("break_glass") else ""
+    return {"action": data["action"]["name"], "channel": data.get("channel", "link") + said}
 
 
 def _resolved(data: Mapping[str, Any], words: Words) -> dict[str, Any]:

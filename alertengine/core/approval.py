@@ -115,23 +115,6 @@ def check_action(proposed: ActionSpec, current: ActionSpec | None, claims: Claim
         raise ActionChanged
 
 
-def approve(incident: Incident, actor: Actor, execution_id: str, how: Mapping[str, Any]) -> NewEvent:
-    """The event by which `actor` approves. `how` says by which channel, link and address.
-
-    A person is a name and counts once, whatever their addresses. The last approval needed is the
-    authorization, and there is only one.
-    """
-    action = check_decidable(incident)
-    if any(a.id == actor.id or a.name.casefold() == actor.name.casefold() for a in incident.approvals):
-        raise refusal("refused.approved")
-    given = len(incident.approvals) + 1
-    data = {"round": incident.round, "approvals": {"required": action.approvals, "given": given}, **how}
-    if given < action.approvals:
-        return NewEvent(type=EventType.RECOVERY_APPROVED, actor=actor, data=data)
-    authorized = {**data, "execution_id": execution_id, "action": action.to_json(), "digest": action.digest()}
-    return NewEvent(type=EventType.RECOVERY_AUTHORIZED, actor=actor, data=authorized)
-
-
 def acknowledge(incident: Incident, actor: Actor, how: Mapping[str, Any]) -> NewEvent:
     if incident.stage not in DECIDABLE:
         raise stood(incident)

@@ -103,7 +103,10 @@ def _authorized(incident: Incident, words: Words) -> Contents:
     run = _execution(incident)
     at = f"{run.authorized_at:%H:%M:%S} UTC"
     said = words("message.authorized", who=run.authorized_by.name, action=run.action, at=at)
-    return Contents(title=said)
+    if run.alone is None:
+        return Contents(title=said)
+    alone = words("message.alone", required=incident.approvals_needed, reason=run.alone)
+    return Contents(title=said, lines=(alone,))
 
 
 def _rejected(incident: Incident, words: Words) -> Contents:

@@ -28,6 +28,8 @@ class Execution:
     authorized_at: datetime
     boot: str | None = None
     """The daemon's life in which it started: another life means that the outcome is not known."""
+    alone: str | None = None
+    """Why one person authorized by themselves what needs several."""
     ended_at: datetime | None = None
     detail: Mapping[str, Any] | None = None
 
@@ -233,6 +235,7 @@ def _authorized(state: Incident, event: Event) -> Incident:
         authorized_by=event.actor,
         authorized_at=event.at,
         boot=data.get("boot"),
+        alone=data.get("break_glass"),
     )
     return replace(
         state, stage=Stage.AUTHORIZED, execution=execution, approvals=(*state.approvals, event.actor)

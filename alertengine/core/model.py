@@ -109,6 +109,8 @@ class Contact:
     language: str | None = None
     """The code of the language they are told in; None for the daemon's."""
     given_by: Given = Given.OPERATOR
+    shared: bool = False
+    """Several people read there, so that what comes from there proves no person."""
 
     @property
     def actor(self) -> Actor:

@@ -57,6 +57,8 @@ class Sight:
     events: Sequence[Event]
     used: bool
     expired: bool
+    approved: bool = False
+    """This person's approval is among those given."""
     current: bool = True
     recordable: bool = True
 
@@ -90,7 +92,7 @@ def _deciding(sight: Sight) -> View:
     incident, claims = sight.incident, sight.claims
     if claims.round != incident.round:
         return _earlier(sight)
-    if any(a.id == claims.contact_id for a in incident.approvals):
+    if sight.approved:
         return View.APPROVED
     if not sight.recordable:
         return View.UNRECORDABLE

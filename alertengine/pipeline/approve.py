@@ -6,17 +6,19 @@ Every way comes through `_decide`: one transaction checks, spends the link and a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from alertengine.core import approval
+from alertengine.core import approval, authority
 from alertengine.core.approval import Claims
+from alertengine.core.authority import Asker, PinShown
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import Said
 from alertengine.core.message import MessageKind
 from alertengine.core.model import Actor, Contact, Service, Tenant
+from alertengine.core.people import Crowd, may_decide
 from alertengine.errors import (
     ActionChanged,
     NotAwaitingApproval,
@@ -30,7 +32,8 @@ from alertengine.errors import (
 )
 from alertengine.pipeline.catalogue import today
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.notify import append, may_decide
+from alertengine.pipeline.notify import append
+from alertengine.pipeline.proof import NOTHING, Proof, asker, show_pin
 from alertengine.pipeline.tenants import ACTIVE
 from alertengine.signing import fingerprint
 from alertengine.store import directory, incidents, links, outbox
@@ -53,6 +56,8 @@ class Opened:
     service: Service | None
     used_at: datetime | None
     expired: bool
+    crowd: Crowd
+    """The people of the tenant; `incident` has the approvals of those who may still decide."""
 
 
 def read(engine: Engine, token: str) -> Claims:
@@ -71,32 +76,42 @@ async def open_link(engine: Engine, token: str) -> Opened:
     if incident is None or contact is None or not known or not may_decide(contact):
         raise TokenInvalid
     _check_active(await fetch(directory.tenant(tenant)))
+    people = await fetch(directory.contacts(tenant))
+    crowd = Crowd(tuple(people))
     return Opened(
         claims=claims,
         contact=contact,
-        incident=incident,
+        incident=counted(incident, crowd),
         service=await fetch(directory.service(tenant, incident.service_id)),
         used_at=await fetch(links.used_at(tenant, incident_id, claims.jti)),
         expired=engine.now() >= claims.expires_at,
+        crowd=crowd,
     )
 
 
-async def confirm(engine: Engine, token: str, how: How) -> Incident:
+def counted(incident: Incident, crowd: Crowd) -> Incident:
+    """With the approvals that count: of each person once, who may still decide."""
+    if incident.stage not in DECIDABLE:
+        return incident
+    return replace(incident, approvals=crowd.counted(incident.approvals))
+
+
+async def confirm(engine: Engine, token: str, how: How, proof: Proof = NOTHING) -> Incident:
     """Approve by link. Answers the incident as it is then; raises a `Refused` that says why not."""
-    return await confirm_claims(engine, read(engine, token), how)
+    return await confirm_claims(engine, read(engine, token), how, proof)
 
 
-async def confirm_claims(engine: Engine, claims: Claims, how: How) -> Incident:
+async def confirm_claims(engine: Engine, claims: Claims, how: How, proof: Proof = NOTHING) -> Incident:
     """The same, for a link that is known by other means than its token: a button in a chat."""
-    return await _by_link(engine, claims, how, _approval(engine))
+    return await _by_link(engine, claims, how, proof, _approval(engine), pin=True)
 
 
-async def reject(engine: Engine, token: str, how: How) -> Incident:
-    return await reject_claims(engine, read(engine, token), how)
+async def reject(engine: Engine, token: str, how: How, proof: Proof = NOTHING) -> Incident:
+    return await reject_claims(engine, read(engine, token), how, proof)
 
 
-async def reject_claims(engine: Engine, claims: Claims, how: How) -> Incident:
-    return await _by_link(engine, claims, how, _rejection)
+async def reject_claims(engine: Engine, claims: Claims, how: How, proof: Proof = NOTHING) -> Incident:
+    return await _by_link(engine, claims, how, proof, _rejection, pin=False)
 
 
 async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
@@ -116,77 +131,105 @@ async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
 
 
 async def confirm_as(
-    engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How, digest: str | None = None
+    engine: Engine,
+    tenant: str,
+    incident_id: str,
+    actor: Actor,
+    how: How,
+    digest: str | None = None,
+    reason: str | None = None,
 ) -> Incident:
-    """The operator's own approval, from the terminal of the machine, of the action that was shown there."""
-    return await _by_operator(engine, tenant, incident_id, actor, how, _approval(engine, digest))
+    """The operator's own approval, from the terminal of the machine, of the action that was shown there.
+    `reason`: alone, where several are needed."""
+    asker = authority.operator(actor, reason)
+    return await _by_operator(engine, tenant, incident_id, asker, how, _approval(engine, digest))
 
 
 async def reject_as(engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How) -> Incident:
-    return await _by_operator(engine, tenant, incident_id, actor, how, _rejection)
+    return await _by_operator(engine, tenant, incident_id, authority.operator(actor), how, _rejection)
 
 
-Decision = Callable[[Transaction, Incident, Claims | None, Actor, How], NewEvent]
+Decision = Callable[[Transaction, Incident, Claims | None, Asker, How], NewEvent]
 
 
 def _approval(engine: Engine, shown: str | None = None) -> Decision:
     """`shown`: the digest of what was looked at, where no link says so."""
 
     def decide(
-        tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How
+        tx: Transaction, incident: Incident, claims: Claims | None, asker: Asker, how: How
     ) -> NewEvent:
         proposed = approval.check_decidable(incident, claims)
         service = tx.fetch(directory.service(incident.tenant_id, incident.service_id))
         approval.check_action(proposed, today(engine, incident, service), claims)
         if shown is not None and shown != proposed.digest():
             raise ActionChanged
-        event = approval.approve(incident, actor, engine.new_id("exe"), {**how, "boot": engine.boot})
-        if event.type is EventType.RECOVERY_AUTHORIZED:
-            execution = event.data["execution_id"]
-            if not links.claim_execution(tx, incident.tenant_id, incident.id, incident.round, execution):
-                raise NotAwaitingApproval
+        told = {**how, "boot": engine.boot}
+        execution = engine.new_id("exe")
+        event = authority.decide_for(incident, asker, _crowd(tx, incident), engine.rules, execution, told)
+        claim = (incident.tenant_id, incident.id, incident.round, execution)
+        if event.type is EventType.RECOVERY_AUTHORIZED and not links.claim_execution(tx, *claim):
+            raise NotAwaitingApproval
         return event
 
     return decide
 
 
 def _rejection(
-    tx: Transaction, incident: Incident, claims: Claims | None, actor: Actor, how: How
+    tx: Transaction, incident: Incident, claims: Claims | None, asker: Asker, how: How
 ) -> NewEvent:
     if claims is not None and claims.round != incident.round and incident.stage in DECIDABLE:
         raise approval.refusal("refused.earlier")
-    return approval.reject(incident, actor, how)
+    return authority.decide_against(incident, asker, how)
 
 
-async def _by_link(engine: Engine, claims: Claims, how: How, decision: Decision) -> Incident:
-    def work(tx: Transaction) -> Incident:
+async def _by_link(
+    engine: Engine, claims: Claims, how: How, proof: Proof, decision: Decision, *, pin: bool
+) -> Incident:
+    def usable(tx: Transaction) -> tuple[Incident, Contact]:
         incident, contact = _known(tx, claims)
         _check_unused(tx, incident, claims)
         approval.check_time(claims, tx.now(engine.now()))
+        return incident, contact
+
+    def work(tx: Transaction) -> Incident:
+        incident, contact = usable(tx)
+        asks = asker(tx, contact, proof, shown)
         told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti)}
-        event = decision(tx, incident, claims, contact.actor, told)
+        if contact.shared:
+            told["signed_in"] = proof.email
+        event = decision(tx, incident, claims, asks, told)
         if not links.spend(tx, claims.tenant_id, claims.incident_id, claims.jti, tx.now(engine.now())):
             raise TokenUsed
         return _append(engine, tx, incident, event)
 
     try:
+        # What is too late or used up costs nobody a try of their PIN.
+        shown = await show_pin(engine, *await engine.store.transact(usable), proof) if pin else _NO_PIN
         return await _decided(engine, work)
     except (Refused, StoreUnavailable) as refusal:
         await note_refusal(engine, claims, refusal, how)
         raise
 
 
+_NO_PIN = PinShown.MISSING
+
+
 async def _by_operator(
-    engine: Engine, tenant: str, incident_id: str, actor: Actor, how: How, decision: Decision
+    engine: Engine, tenant: str, incident_id: str, asker: Asker, how: How, decision: Decision
 ) -> Incident:
     def work(tx: Transaction) -> Incident:
         incident = tx.fetch(incidents.incident(tenant, incident_id))
         if incident is None:
             raise NotFound(f"There is no incident {incident_id}.")
         _check_active(tx.fetch(directory.tenant(tenant)))
-        return _append(engine, tx, incident, decision(tx, incident, None, actor, how))
+        return _append(engine, tx, incident, decision(tx, incident, None, asker, how))
 
     return await _decided(engine, work)
+
+
+def _crowd(tx: Transaction, incident: Incident) -> Crowd:
+    people = tx.fetch(directory.contacts(incident.tenant_id))
+    return Crowd(tuple(people))
 
 
 def _known(tx: Transaction, claims: Claims) -> tuple[Incident, Contact]:
@@ -216,7 +259,7 @@ def _append(engine: Engine, tx: Transaction, incident: Incident, event: NewEvent
     append(engine, tx, incident, [event], _MESSAGES.get(event.type))
     state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
     assert state is not None
-    return state
+    return counted(state, _crowd(tx, state))
 
 
 async def _decided(engine: Engine, work: Callable[[Transaction], Incident]) -> Incident:
@@ -225,17 +268,12 @@ async def _decided(engine: Engine, work: Callable[[Transaction], Incident]) -> I
     return incident
 
 
-async def note_preview(engine: Engine, opened: Opened, how: How) -> None:
+async def note_preview(engine: Engine, claims: Claims, contact: Contact, how: How) -> None:
     """The one trace that looking leaves. A robot that looks a thousand times leaves a count."""
-    count = engine.worth_noting(f"preview {opened.claims.jti}", freely=1)
+    count = engine.worth_noting(f"preview {claims.jti}", freely=1)
     if count:
-        told = {
-            **how,
-            "channel": opened.contact.channel,
-            "token": fingerprint(opened.claims.jti),
-            "count": count,
-        }
-        await _note(engine, opened.claims, EventType.RECOVERY_PREVIEWED, told, opened.contact.actor)
+        told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti), "count": count}
+        await _note(engine, claims, EventType.RECOVERY_PREVIEWED, told, contact.actor)
 
 
 async def note_terminal_preview(engine: Engine, incident: Incident, actor: Actor) -> None:

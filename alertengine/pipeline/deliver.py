@@ -14,12 +14,13 @@ from alertengine.core.incident import Incident
 from alertengine.core.letter import Letter, compose
 from alertengine.core.message import ASKS, Message, MessageKind, may_ask
 from alertengine.core.model import Contact
+from alertengine.core.people import may_decide
 from alertengine.core.trouble import began
 from alertengine.errors import DeliveryError, Fault
 from alertengine.pipeline import gates, progress
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.fallback import fall_back
-from alertengine.pipeline.notify import may_decide, tell
+from alertengine.pipeline.notify import tell
 from alertengine.pipeline.postage import afford, give_back
 from alertengine.pipeline.receipts import note
 from alertengine.pipeline.telling import Telling, telling

@@ -10,6 +10,7 @@ from typing import Any
 
 from alertengine.clock import SteadyClock
 from alertengine.core.addresses import Network
+from alertengine.core.authority import Rules
 from alertengine.core.cost import Cost, Value, cost
 from alertengine.core.detection import Watch
 from alertengine.core.events import NewEvent
@@ -22,7 +23,7 @@ from alertengine.core.policy import Policy
 from alertengine.core.spend import Budget, Terms
 from alertengine.http import Http
 from alertengine.passes import PassSigner
-from alertengine.ports import Action, Channel, Diagnoser, Model, Report, Source
+from alertengine.ports import Action, Channel, Diagnoser, Identities, Model, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
 
@@ -114,6 +115,12 @@ class Engine:
     """The networks that a tenant's URL may lead to beside the public internet."""
     prices: Mapping[str, float] = field(default_factory=dict)
     """What a message costs, by channel, where the operator says so."""
+    rules: Rules = field(default_factory=Rules)
+    """What the operator demands of decisions."""
+    identities: Identities | None = None
+    """Whom people sign in with; None where nobody does."""
+    session_s: float = 43200.0
+    """How long they stay signed in."""
     memory: Memory = field(default_factory=Memory)
 
     def now(self) -> datetime:

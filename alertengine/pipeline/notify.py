@@ -10,7 +10,7 @@ from alertengine.core.audience import Audience
 from alertengine.core.events import Event, EventType, NewEvent
 from alertengine.core.incident import Incident
 from alertengine.core.message import MessageKind, may_ask
-from alertengine.core.model import Contact, Role, rfc3339
+from alertengine.core.model import Contact, rfc3339
 from alertengine.pipeline.audience import audience
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory, incidents, outbox
@@ -168,7 +168,3 @@ def tell(
             **more,
         }
         append(engine, tx, incident, [NewEvent(type=kind, data=data)])
-
-
-def may_decide(contact: Contact) -> bool:
-    return contact.verified_at is not None and contact.role is not Role.VIEWER

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from alertengine.core.events import EventType, NewEvent
-from alertengine.core.model import Service, rfc3339
+from alertengine.core.model import SYSTEM, Actor, Service, rfc3339
 from alertengine.errors import Invalid
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
 from alertengine.store.base import Transaction
 
 
-async def rehearse(engine: Engine, tenant: str) -> str:
-    """Open a test incident for the tenant's first service; answer its id."""
+async def rehearse(engine: Engine, tenant: str, actor: Actor = SYSTEM) -> str:
+    """Open a test incident for the tenant's first service, as `actor` asked; answer its id."""
     services: list[Service] = await engine.store.fetch(directory.services(tenant))
     if not services:
         raise Invalid("This tenant has no service yet.")
@@ -29,6 +29,7 @@ async def rehearse(engine: Engine, tenant: str) -> str:
         "since": rfc3339(now),
         "is_test": True,
         "snapshot": None,
+        "requested_by": actor.to_json(),
     }
 
     def work(tx: Transaction) -> None:

@@ -12,6 +12,7 @@ from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import Words, retold
 from alertengine.core.language import words as language
 from alertengine.core.model import ActionSpec, Contact
+from alertengine.core.people import may_decide
 from alertengine.core.taps import Command, Verb, button, parse
 from alertengine.core.trouble import title
 from alertengine.errors import DeliveryError, NotAnApprover, Refused, StoreUnavailable, TokenExpired
@@ -19,7 +20,6 @@ from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.notify import may_decide
 from alertengine.pipeline.preview import preview
 from alertengine.ports import Answering, Chatting, Reply, Tap
 from alertengine.store import directory, incidents, links, receipts
@@ -124,10 +124,7 @@ async def _show(
     service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
     shown = await preview(engine, incident, service)
     assert shown is not None
-    opened = approve.Opened(
-        claims=claims, contact=person, incident=incident, service=service, used_at=None, expired=False
-    )
-    await approve.note_preview(engine, opened, how)
+    await approve.note_preview(engine, claims, person, how)
     engine.memory.shown[claims.jti] = claims.digest
     while len(engine.memory.shown) > SHOWN_LIMIT:
         engine.memory.shown.pop(next(iter(engine.memory.shown)))

@@ -25,6 +25,8 @@ class Reader:
     name: str
     tenants: tuple[str, ...]
     until: datetime
+    session: str = ""
+    """Where they are signed in: what proves that a form is from their page."""
 
 
 def list_link(engine: Engine, tx: Transaction, tenant: str, reader: Contact | None, jti: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from alertengine.core.cost import Value
@@ -145,8 +146,8 @@ def _service_columns(service: Service) -> tuple[str | None, ...]:
 
 def add_contact(tx: Transaction, new: Contact) -> None:
     tx.execute(
-        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, language, given_by, place)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
+        "INSERT INTO contact (id, tenant, name, channel, address, role, verified_at, language, given_by, shared, place)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM contact WHERE tenant = ?))",
         new.id,
         new.tenant_id,
         new.name,
@@ -156,6 +157,7 @@ def add_contact(tx: Transaction, new: Contact) -> None:
         rfc3339(new.verified_at) if new.verified_at else None,
         new.language,
         str(new.given_by),
+        int(new.shared),
         new.tenant_id,
     )
 
@@ -202,9 +204,15 @@ def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> boo
     )
 
 
+def share(tx: Transaction, tenant: str, contacts: Sequence[str], *, shared: bool) -> None:
+    """Whether several people read at these addresses."""
+    for contact in contacts:
+        tx.execute("UPDATE contact SET shared = ? WHERE id = ? AND tenant = ?", int(shared), contact, tenant)
+
+
 _TENANT = "id, name, plan, status, created_at, notification_channel"
 _SERVICE = "service.id, service.tenant, service.name, health_url, sealed_secret, actions, given_by, thresholds, value"
-_CONTACT = "id, tenant, name, channel, address, role, verified_at, language, given_by"
+_CONTACT = "id, tenant, name, channel, address, role, verified_at, language, given_by, shared"
 
 
 def _tenant(row: Row) -> Tenant:
@@ -244,6 +252,7 @@ def _contact(row: Row) -> Contact:
         verified_at=_time(row[6]),
         language=row[7],
         given_by=Given(row[8]),
+        shared=bool(row[9]),
     )
 
 

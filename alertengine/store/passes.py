@@ -52,6 +52,11 @@ def valid(purpose: str, jti: str) -> Query[Given | None]:
     )
 
 
+def seen(jti: str) -> Query[bool]:
+    """A pass of this name was given out, be it over or not."""
+    return Query(sql="SELECT 1 FROM pass WHERE jti = ?", params=(jti,), decode=bool)
+
+
 def end(tx: Transaction, jti: str, at: datetime) -> bool:
     return (
         tx.execute("UPDATE pass SET ended_at = ? WHERE jti = ? AND ended_at IS NULL", rfc3339(at), jti) == 1

@@ -24,6 +24,7 @@ from alertengine.web import (
     push,
     recover,
     services,
+    signin,
     silences,
     tenants,
     verify,
@@ -59,6 +60,7 @@ def create_app(
     routers += [verify.router(engine), services.router(engine), incidents.router(engine)]
     routers += [contacts.router(engine), keys.router(engine), operate.router(engine)]
     routers.append(silences.router(engine))
+    routers.append(signin.router(engine))
     if on_socket:
         routers += [local.router(engine), local_people.router(engine)]
     for router in routers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -18,13 +19,22 @@ from alertengine.web.incident_view import State, draw, draw_list
 from alertengine.web.page import page
 from alertengine.web.recover_guard import LinkRoute
 from alertengine.web.recover_text import clock_time
+from alertengine.web.session import session_of
+from alertengine.web.signin import page_proof, sign_in_first
 
 PAGE = 25
 Token = Annotated[str, Query(max_length=2048, description="The link's token.")]
 
 
-async def _reader(engine: Engine, token: str) -> Reader:
-    return await read_link(engine, token)
+async def _reader(engine: Engine, request: Request, token: str) -> Reader:
+    """By the link, else by the session. Raises `TokenInvalid`."""
+    if token:
+        return await read_link(engine, token)
+    session = await session_of(engine, request)
+    if session is None:
+        raise TokenInvalid
+    proof = page_proof(engine, session)
+    return Reader(name=session.email, tenants=session.tenants, until=session.until, session=proof)
 
 
 def router(engine: Engine) -> APIRouter:
@@ -37,12 +47,15 @@ def router(engine: Engine) -> APIRouter:
         service: Annotated[str, Query(max_length=200)] = "",
         state: State = State.ALL,
         before: Annotated[str, Query(max_length=100)] = "",
+        tenant: Annotated[str, Query(max_length=100)] = "",
     ) -> Response:
         """The tenant's incidents as a page, newest first; by a link that was given to somebody. Read-only."""
         try:
-            reader = await _reader(engine, token)
+            reader = await _reader(engine, request, token)
         except TokenInvalid:
-            return recover_page.invalid(request, engine.language)
+            return _closed(engine, request, token)
+        if tenant and tenant in reader.tenants:
+            reader = replace(reader, tenants=(tenant, *(t for t in reader.tenants if t != tenant)))
         chosen = {"service": service, "state": state}
         return page(request, "incidents.html", await _list(engine, reader, token, before, chosen))
 
@@ -50,12 +63,19 @@ def router(engine: Engine) -> APIRouter:
     async def get_incident(request: Request, incident_id: str, token: Token = "") -> Response:
         """One incident's story as a page, which prints well. Read-only."""
         try:
-            reader = await _reader(engine, token)
+            reader = await _reader(engine, request, token)
             return page(request, "incident.html", await _one(engine, reader, token, incident_id))
         except TokenInvalid:
-            return recover_page.invalid(request, engine.language)
+            return _closed(engine, request, token)
 
     return routes
+
+
+def _closed(engine: Engine, request: Request, token: str) -> Response:
+    """A link that opens nothing; without one, the way in where people sign in."""
+    if token or engine.identities is None:
+        return recover_page.invalid(request, engine.language)
+    return sign_in_first(request)
 
 
 async def _list(
@@ -76,14 +96,18 @@ async def _list(
     following = incidents.cursor(rows[PAGE - 1]) if len(rows) > PAGE else None
     shown = draw_list(rows[:PAGE], engine.now())
     name = known.name if known else tenant
+    others = [await engine.store.fetch(directory.tenant(t)) for t in reader.tenants[1:]]
     return {
         **shown,
         **chosen,
         "tenant": name,
         "services": services,
+        "others": [t for t in others if t is not None],
+        "tenant_id": tenant if others else "",
         "next": following,
         "first": not before,
-        "filters": "".join(f"&{key}={quote(value)}" for key, value in chosen.items() if value),
+        "filters": "".join(f"&{key}={quote(value)}" for key, value in chosen.items() if value)
+        + (f"&tenant={tenant}" if others else ""),
         **_for(reader, token, engine),
     }
 
@@ -91,7 +115,7 @@ async def _list(
 def _for(reader: Reader, token: str, engine: Engine) -> dict[str, Any]:
     """What every page says of its reader, and how its links go on with the same right."""
     until = clock_time(reader.until, engine.now(), seconds=False)
-    return {"token": token, "query": f"?token={token}", "reader": reader, "until": until}
+    return {"token": token, "query": f"?token={token}" if token else "?", "reader": reader, "until": until}
 
 
 async def _one(engine: Engine, reader: Reader, token: str, incident_id: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from alertengine.pipeline.consult import consult
 from alertengine.pipeline.doctor import State, examine
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.preview import preview
+from alertengine.pipeline.rehearse import rehearse
 from alertengine.pipeline.verify import send_code
 from alertengine.store import directory, incidents
 
@@ -35,9 +36,11 @@ class OperatorBody(BaseModel):
 
 
 class ApproveBody(OperatorBody):
-    """`digest`: of the action that was shown, as the preview gave it. Another one is not approved by mistake."""
+    """`digest`: of the action that was shown, as the preview gave it. Another one is not approved by mistake.
+    `reason`: to authorize alone what needs several."""
 
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    reason: Annotated[str, Field(max_length=1000)] | None = None
 
 
 class ContactBody(BaseModel):
@@ -92,6 +95,13 @@ def _contacts(routes: APIRouter, engine: Engine) -> None:
 
 
 def _decisions(routes: APIRouter, engine: Engine) -> None:
+    @routes.post("/tenants/{tenant_id}/test", status_code=202)
+    async def post_test(tenant_id: str, body: OperatorBody) -> dict[str, str]:
+        """A test that says who asked for it."""
+        incident_id = await rehearse(engine, tenant_id, body.actor)
+        engine.spawn(advance(engine, tenant_id, incident_id))
+        return {"incident_id": incident_id}
+
     @routes.post("/incidents/{incident_id}/preview")
     async def post_preview(incident_id: str, body: OperatorBody) -> dict[str, Any]:
         return await _preview(engine, await _find(engine, incident_id), body.actor)
@@ -100,7 +110,9 @@ def _decisions(routes: APIRouter, engine: Engine) -> None:
     async def post_approve(incident_id: str, body: ApproveBody) -> dict[str, Any]:
         tenant = (await _find(engine, incident_id)).tenant_id
         how = {"channel": "terminal", "token": None, "note": body.note}
-        incident = await approve.confirm_as(engine, tenant, incident_id, body.actor, how, body.digest)
+        incident = await approve.confirm_as(
+            engine, tenant, incident_id, body.actor, how, body.digest, body.reason
+        )
         engine.spawn(advance(engine, tenant, incident_id))
         return _decided(incident)
 

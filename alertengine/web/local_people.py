@@ -1,4 +1,4 @@
-"""What the operator does for people on the local socket: links to look by."""
+"""What the operator does for people on the local socket: links to look by, PINs, mailboxes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertengine.core.model import Contact
-from alertengine.errors import NotFound
+from alertengine.core.people import name_key
+from alertengine.errors import Invalid, NotFound
+from alertengine.pins import seal_pin
 from alertengine.pipeline import viewing
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
+from alertengine.store import people as kept
+from alertengine.store.people import Person
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -25,9 +29,98 @@ class LinkBody(BaseModel):
     reader: Name | None = None
 
 
+class ListBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tenant: Name | None = None
+
+
+class PersonBody(ListBody):
+    """`name`: of a person, as their contact is called."""
+
+    name: Name
+
+
+class PinBody(PersonBody):
+    pin: Annotated[str, Field(max_length=100)] | None = None
+
+
+class EmailBody(PersonBody):
+    email: Annotated[str, Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+
+
+class SharedBody(PersonBody):
+    shared: bool
+
+
 def router(engine: Engine) -> APIRouter:
     routes = APIRouter(prefix="/local")
+    _links(routes, engine)
+    _people(routes, engine)
+    return routes
 
+
+def _people(routes: APIRouter, engine: Engine) -> None:
+    @routes.post("/people")
+    async def list_people(body: ListBody) -> dict[str, Any]:
+        tenant = await the_tenant(engine, body.tenant)
+        return {"tenant_id": tenant, "people": await _listed(engine, tenant)}
+
+    @routes.post("/people/pin")
+    async def post_pin(body: PinBody) -> dict[str, Any]:
+        tenant = await the_tenant(engine, body.tenant)
+        name = (await people(engine, tenant, body.name))[0].name
+        sealed = None if body.pin is None else seal_pin(body.pin)
+        await engine.store.transact(lambda tx: kept.set_pin(tx, tenant, name, sealed))
+        return {"tenant_id": tenant, "name": name, "pin": sealed is not None}
+
+    @routes.post("/people/email")
+    async def post_email(body: EmailBody) -> dict[str, Any]:
+        tenant = await the_tenant(engine, body.tenant)
+        name = (await people(engine, tenant, body.name))[0].name
+        if not await engine.store.transact(lambda tx: kept.set_email(tx, tenant, name, body.email)):
+            raise Invalid(f"Somebody else of this tenant signs in with {body.email}.")
+        return {"tenant_id": tenant, "name": name, "email": body.email}
+
+    @routes.post("/people/shared")
+    async def post_shared(body: SharedBody) -> dict[str, Any]:
+        tenant = await the_tenant(engine, body.tenant)
+        found = await people(engine, tenant, body.name)
+        ids = [c.id for c in found]
+        await engine.store.transact(lambda tx: directory.share(tx, tenant, ids, shared=body.shared))
+        return {"tenant_id": tenant, "contacts": ids, "shared": body.shared}
+
+
+async def _listed(engine: Engine, tenant: str) -> list[dict[str, Any]]:
+    """Each person once, in the order of their first address."""
+    known = {p.name: p for p in await engine.store.fetch(kept.persons(tenant))}
+    rows: dict[str, dict[str, Any]] = {}
+    for contact in await engine.store.fetch(directory.contacts(tenant)):
+        key = name_key(contact.name)
+        person = known.get(key, Person(tenant_id=tenant, name=key))
+        row = rows.setdefault(
+            key,
+            {
+                "name": contact.name,
+                "role": str(contact.role),
+                "by": [],
+                "email": person.email,
+                "pin": _pin(engine, person),
+            },
+        )
+        marks = [*(["shared"] if contact.shared else []), *([] if contact.verified_at else ["not verified"])]
+        row["by"].append(contact.channel + (f" ({', '.join(marks)})" if marks else ""))
+    return list(rows.values())
+
+
+def _pin(engine: Engine, person: Person) -> str:
+    if person.pin is None:
+        return ""
+    locked = person.locked_till is not None and person.locked_till > engine.now()
+    return "locked" if locked else "set"
+
+
+def _links(routes: APIRouter, engine: Engine) -> None:
     @routes.post("/links")
     async def post_link(body: LinkBody) -> dict[str, Any]:
         tenant = await the_tenant(engine, body.tenant)
@@ -42,8 +135,6 @@ def router(engine: Engine) -> APIRouter:
         tenant = await the_tenant(engine, body.tenant)
         readers = await people(engine, tenant, body.reader) if body.reader else None
         return {"tenant_id": tenant, "ended": await viewing.take_back(engine, tenant, readers)}
-
-    return routes
 
 
 async def the_tenant(engine: Engine, named: str | None) -> str:

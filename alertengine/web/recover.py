@@ -28,8 +28,9 @@ from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.web import recover_page as pages
 from alertengine.web.recover_guard import LinkRoute
-from alertengine.web.recover_request import Asked, check_page, read, require_token
+from alertengine.web.recover_request import Asked, check_page, form_proof, read, require_token
 from alertengine.web.recover_view import Previews, draw, load, to_json
+from alertengine.web.recover_ways import ways
 from alertengine.web.recover_words import Facts
 from alertengine.web.refusals import refused
 
@@ -46,20 +47,29 @@ class Desk:
         self.previews = Previews(engine)
 
     async def look(self, request: Request) -> Response:
-        asked = await read(request)
+        asked = await read(self.engine, request)
         return await self._answered(request, asked, self._show(request, asked))
 
     async def confirm(self, request: Request) -> Response:
         async def decide(asked: Asked) -> Response:
-            incident = await approve.confirm(self.engine, asked.token, asked.how)
-            self.engine.spawn(advance(self.engine, incident.tenant_id, incident.id))
-            return _back(asked) if asked.html else JSONResponse(_authorized(incident))
+            return await self._approve(asked, None)
 
         return await self._decide(request, "run", decide)
 
+    async def break_glass(self, request: Request) -> Response:
+        async def decide(asked: Asked) -> Response:
+            return await self._approve(asked, asked.field("reason"))
+
+        return await self._decide(request, "break-glass", decide)
+
+    async def _approve(self, asked: Asked, reason: str | None) -> Response:
+        incident = await approve.confirm(self.engine, asked.token, asked.how, asked.proof(reason))
+        self.engine.spawn(advance(self.engine, incident.tenant_id, incident.id))
+        return _back(asked) if asked.html else JSONResponse(_authorized(incident))
+
     async def reject(self, request: Request) -> Response:
         async def decide(asked: Asked) -> Response:
-            incident = await approve.reject(self.engine, asked.token, asked.how)
+            incident = await approve.reject(self.engine, asked.token, asked.how, asked.proof())
             body = {"rejected": True, "incident_id": incident.id, "tenant_id": incident.tenant_id}
             return _back(asked) if asked.html else JSONResponse(body)
 
@@ -79,7 +89,7 @@ class Desk:
     async def _decide(
         self, request: Request, decision: str, decide: Callable[[Asked], Awaitable[Response]]
     ) -> Response:
-        asked = await read(request)
+        asked = await read(self.engine, request)
 
         async def work() -> Response:
             await self._check(request, asked, decision)
@@ -106,14 +116,14 @@ class Desk:
     async def _show(self, request: Request, asked: Asked) -> Response:
         facts = await self._facts(asked)
         if facts.shown is not None:
-            await approve.note_preview(self.engine, facts.opened, asked.how)
+            await approve.note_preview(self.engine, facts.opened.claims, facts.opened.contact, asked.how)
         if asked.html:
-            return self._page(
-                request, asked, facts, 401 if facts.view in _OVER and facts.opened.expired else 200
-            )
+            status = 401 if facts.view in _OVER and facts.opened.expired else 200
+            return await self._page(request, asked, facts, status)
         if facts.opened.expired and facts.opened.used_at is None:
             raise TokenExpired(stage=str(facts.incident.stage), view=str(facts.view))
-        return JSONResponse(to_json(facts))
+        needs = await ways(self.engine, facts.opened, facts.view, asked.session)
+        return JSONResponse({**to_json(facts), "needs": needs.to_json()})
 
     async def _facts(self, asked: Asked) -> Facts:
         self._genuine(asked)
@@ -152,13 +162,14 @@ class Desk:
             return pages.unrecordable(request, asked.token, self.engine.language)
         # A second tap on the same button is no mistake to be told of: the page shows what the first one did.
         notice = None if isinstance(refusal, TokenUsed) else retold(refusal, facts.words)
-        return self._page(request, asked, facts, refusal.status, notice)
+        return await self._page(request, asked, facts, refusal.status, notice)
 
-    def _page(
+    async def _page(
         self, request: Request, asked: Asked, facts: Facts, status: int, notice: str | None = None
     ) -> Response:
-        proof = self.engine.tokens.form_token(facts.opened.claims.jti)
-        parts = {**draw(facts), "page": proof}
+        proof = form_proof(self.engine, facts.opened.claims, asked.session)
+        needs = await ways(self.engine, facts.opened, facts.view, asked.session)
+        parts = {**draw(facts), "page": proof, "ways": needs}
         return pages.respond(request, asked.token, parts, status=status, notice=notice)
 
 
@@ -205,6 +216,12 @@ def router(engine: Engine) -> APIRouter:
     async def reject(request: Request, token: Token = None) -> Response:
         """Decide not to run it."""
         return await desk.reject(request)
+
+    @routes.post(f"{PATH}/break-glass", response_model=None)
+    async def break_glass(request: Request, token: Token = None) -> Response:
+        """Authorize alone what needs several, with a `reason` (a form field) that everybody is told: as an admin, where
+        the operator allows it."""
+        return await desk.break_glass(request)
 
     @routes.post(f"{PATH}/reissue", response_model=None, status_code=202)
     async def reissue(request: Request, token: Token = None) -> Response:

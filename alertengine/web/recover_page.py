@@ -68,7 +68,7 @@ def of_browser(request: Request, default: str) -> Words:
 def bare(view: str, tone: str, words: Words, said: lead.Lead) -> dict[str, Any]:
     """A page that says one thing and shows nothing of any incident."""
     headline, lines = said
-    parts = ("incident", "health", "why", "would", "ran", "approvals", "trail", "anchor", "contact")
+    parts = ("incident", "health", "why", "would", "ran", "approvals", "trail", "anchor", "contact", "ways")
     return {
         **dict.fromkeys(parts),
         "words": words,

@@ -12,7 +12,10 @@ from alertengine.core.approval import Claims
 from alertengine.core.diagnosis.redaction import plain, shorten
 from alertengine.errors import Refused, TokenInvalid
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.proof import Proof
+from alertengine.pipeline.signin import Session
 from alertengine.web.caller import caller
+from alertengine.web.session import session_of
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -33,14 +36,20 @@ class Asked:
     from_page: bool
     """A browser's form post, which must prove that it comes from our page."""
     form: FormData
+    session: Session | None
+    """Who is signed in in this browser."""
     how: dict[str, Any]
 
     def field(self, name: str) -> str:
         value = self.form.get(name)
         return value if isinstance(value, str) else ""
 
+    def proof(self, reason: str | None = None) -> Proof:
+        """What came with the decision beside the link."""
+        return Proof(pin=self.field("pin"), email=self.session.email if self.session else None, reason=reason)
 
-async def read(request: Request) -> Asked:
+
+async def read(engine: Engine, request: Request) -> Asked:
     form = await _form(request)
     posted = form.get("token")
     given = {
@@ -52,6 +61,7 @@ async def read(request: Request) -> Asked:
         html=wants_html(request),
         from_page=_is_form(request) and _is_browser(request),
         form=form,
+        session=await session_of(engine, request),
         how=_how(request),
     )
 
@@ -76,10 +86,19 @@ def check_page(engine: Engine, asked: Asked, request: Request, claims: Claims, d
         raise NotThePage
     if not asked.from_page:
         return
-    seen_page = engine.tokens.is_form_token(claims.jti, asked.field("page"))
+    seen_page = engine.tokens.is_form_token(_seed(claims, asked.session), asked.field("page"))
     # The name and value of the pressed button: a robot that submits forms presses none.
     if not seen_page or asked.field("decision") != decision:
         raise NotThePage
+
+
+def form_proof(engine: Engine, claims: Claims, session: Session | None) -> str:
+    """Goes with the page's own forms: made for this link, and for whoever is signed in."""
+    return engine.tokens.form_token(_seed(claims, session))
+
+
+def _seed(claims: Claims, session: Session | None) -> str:
+    return claims.jti if session is None else f"{claims.jti} {session.jti}"
 
 
 def require_token(asked: Asked) -> str:

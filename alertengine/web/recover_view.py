@@ -66,6 +66,7 @@ async def load(engine: Engine, opened: Opened, previews: Previews) -> Facts:
             events=events,
             used=opened.used_at is not None,
             expired=opened.expired,
+            approved=any(opened.crowd.same(a, opened.contact.actor) for a in incident.approvals),
             current=current is not None and current.digest() == opened.claims.digest,
             recordable=engine.store.trouble is None,
         )

@@ -59,7 +59,7 @@ def router(engine: Engine) -> APIRouter:
         """A test incident. Its link goes to the contacts only."""
         if not who.is_admin:
             limits.spend(engine, "test", tenant_id)
-        incident_id = await rehearse(engine, tenant_id)
+        incident_id = await rehearse(engine, tenant_id, who.actor)
         engine.spawn(advance(engine, tenant_id, incident_id))
         return {"incident_id": incident_id}
 

@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 
 from alertengine.app import load_settings, open_engine
-from alertengine.core.events import EventType, NewEvent
 from alertengine.datadir import DataDir
-from alertengine.errors import ConfigError, Invalid, NotAwaitingApproval, Refused, StoreDamaged
+from alertengine.errors import ConfigError, Invalid, Refused, StoreDamaged
 from alertengine.pipeline import approve
 from alertengine.pipeline.onboard import Application, onboard
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Outcome
 from alertengine.signing import webhook_verified
 from alertengine.store import directory
-from alertengine.testing import RESTART_POOL, TARIRO, make_incident
 from world import World
 
 HOW = {"address": "127.0.0.1"}
@@ -48,21 +46,6 @@ async def test_the_writer_outlives_its_own_mistakes(world: World, monkeypatch: p
         await world.engine.store.transact(lambda tx: tx.execute("SELECT 1"))
     with pytest.raises(StoreDamaged):
         await world.engine.store.transact(lambda tx: tx.execute("SELECT 1"))
-
-
-def test_one_person_with_two_addresses_is_one_approval() -> None:
-    two = type(RESTART_POOL).from_json(RESTART_POOL.to_json() | {"approvals": 2})
-    proposed = NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=_diagnosis(two))
-    once = NewEvent(type=EventType.RECOVERY_APPROVED, actor=TARIRO, data={})
-    other_address = type(TARIRO)(kind="contact", id="con_other", name="tariro")
-
-    with pytest.raises(NotAwaitingApproval):
-        approve.approval.approve(make_incident(proposed, once), other_address, "exe_1", HOW)
-
-
-def _diagnosis(action: Any) -> dict[str, Any]:
-    known = make_incident().diagnosis or {}
-    return {**known, "action": action.to_json(), "recommended_action": action.name, "digest": action.digest()}
 
 
 async def test_a_secret_that_can_sign_nothing_is_refused_before_anything_is_made(world: World) -> None:
