@@ -1,10 +1,12 @@
 """CPU time a request that each middleware adds over an empty ASGI one, interleaved in one run.
 
-    python sdk_cost.py [--routes 4] [--rounds 40] [--requests 500] [--peer PYTHON] [VARIANT ...]
+    python sdk_cost.py [--routes 4] [--rounds 40] [--requests 500] [--direct] [--peer PYTHON] [VARIANT ...]
 
 Each variant runs in a process of its own; the rounds alternate, so that what else the machine
 does falls on all alike. Compare the differences, not the absolutes. `--peer` is the interpreter of
-an environment with fastapi-alertengine 1.7.0, which has the same import name.
+an environment with fastapi-alertengine 1.7.0, which has the same import name. `--direct` puts an
+app behind that knows its route without a search: FastAPI's own, over 1,000 routes, takes far longer
+than what is to be measured. What the SDK does once a second is part of its cost in either case.
 """
 
 import argparse
@@ -17,7 +19,8 @@ import subprocess
 import sys
 import time
 
-VARIANTS = ("empty", "bare", "timing", "ours", "instrumentator", "exporter", "peer")
+VARIANTS = ("empty", "bare", "timing", "ours", "instrumentator", "opentelemetry", "exporter", "peer")
+DIRECT = ("empty", "timing", "ours")
 
 
 class Empty:
@@ -58,6 +61,15 @@ def install(variant, app):
         from starlette_exporter import PrometheusMiddleware
 
         app.add_middleware(PrometheusMiddleware)
+    elif variant == "opentelemetry":
+        from opentelemetry import trace
+        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+        meters = MeterProvider(metric_readers=[InMemoryMetricReader()])
+        tracers = trace.NoOpTracerProvider()
+        FastAPIInstrumentor.instrument_app(app, tracer_provider=tracers, meter_provider=meters)
     elif variant in ("empty", "timing"):
         app.add_middleware({"empty": Empty, "timing": Timing}[variant])
     return None
@@ -81,6 +93,33 @@ def build(variant, routes):
     return app, engine
 
 
+class Known:
+    """A route as Starlette leaves it in the scope."""
+
+    def __init__(self, path):
+        self.path = path
+
+
+def direct(variant, routes):
+    """The variant's middleware over an app that only names its route and answers."""
+    known = [Known(f"/route{number}/{{item}}") for number in range(routes)]
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    body = {"type": "http.response.body", "body": b"{}"}
+
+    async def answer(scope, receive, send):
+        route = known[int(scope["path"][6:].partition("/")[0])]
+        scope.update(route=route, endpoint=answer, fastapi={"effective_route_context": route})
+        await send(start)
+        await send(body)
+
+    from fastapi import FastAPI
+
+    app = FastAPI()
+    install(variant, app)
+    (middleware,) = app.user_middleware
+    return middleware.cls(answer, **middleware.kwargs), None
+
+
 def scopes(routes, n, seed):
     draw = random.Random(seed)
     for _ in range(n):
@@ -100,9 +139,10 @@ def drain(engine):
         engine._aggregate_batch([queue.get_nowait() for _ in range(min(100, queue.qsize()))])
 
 
-async def serve(variant, routes):
+async def serve(variant, options):
     """Worker: for each line on stdin run a round and answer with CPU nanoseconds."""
-    app, engine = build(variant, routes)
+    routes = options.routes
+    app, engine = (direct if options.direct else build)(variant, routes)
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -121,8 +161,9 @@ async def serve(variant, routes):
         await asyncio.sleep(0)
 
 
-def worker(variant, python, routes):
-    argv = [python, os.path.abspath(__file__), "--worker", variant, "--routes", str(routes)]
+def worker(variant, python, options):
+    argv = [python, os.path.abspath(__file__), "--worker", variant, "--routes", str(options.routes)]
+    argv += ["--direct"] * options.direct
     return subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -135,9 +176,10 @@ def ask(process, n, seed):
 
 
 def measure(options):
-    names = options.variants or [name for name in VARIANTS if name != "peer" or options.peer]
+    all_of_them = DIRECT if options.direct else VARIANTS
+    names = options.variants or [name for name in all_of_them if name != "peer" or options.peer]
     python = {name: options.peer if name == "peer" else sys.executable for name in names}
-    processes = {name: worker(name, python[name], options.routes) for name in names}
+    processes = {name: worker(name, python[name], options) for name in names}
     for process in processes.values():
         ask(process, 300, 0)
     times = {name: [] for name in names}
@@ -161,11 +203,12 @@ def main():
     parser.add_argument("--routes", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--direct", action="store_true")
     parser.add_argument("--peer")
     parser.add_argument("--worker")
     options = parser.parse_args()
     if options.worker:
-        asyncio.run(serve(options.worker, options.routes))
+        asyncio.run(serve(options.worker, options))
         return
     times = measure(options)
     print(
