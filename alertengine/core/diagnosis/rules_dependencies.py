@@ -109,7 +109,24 @@ def _pool_stuck(facts: Facts, seen: Signals) -> Case:
 
 
 def upstream_5xx(facts: Facts, seen: Signals) -> Case:
-    return _failing("upstream_5xx", families.SERVER_ERROR, facts, seen, _outside(facts))
+    """Server errors; or, with less weight, failures by a code that only the application and its neighbour know."""
+    plain = _failing("upstream_5xx", families.SERVER_ERROR, facts, seen, _outside(facts))
+    own = (_own_code(fact, facts, seen) for fact in facts.dependencies)
+    return strongest([plain, *own], "upstream_5xx")
+
+
+def _own_code(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
+    codes = [code for code, count in fact.codes.items() if families.of_code(code) == families.OTHER and count]
+    # The name of an exception is sooner a fault of the code around the call.
+    worded = bool(codes) and not any(code[:1].isupper() or "." in code for code in codes)
+    route = worst_route(facts)
+    return for_cause(
+        "upstream_5xx",
+        Sign(3.6 * _share(fact, families.OTHER) * worded, (items.failing(fact),)),
+        Sign(0.5 * seen.errors, (items.erring(route),) if route else ()),
+        route=route.route if route else None,
+        dependency=fact.label,
+    )
 
 
 def upstream_throttle(facts: Facts, seen: Signals) -> Case:

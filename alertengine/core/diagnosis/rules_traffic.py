@@ -1,6 +1,6 @@
 """Rules about who asks, and how much."""
 
-from alertengine.core.diagnosis import items
+from alertengine.core.diagnosis import items, signals
 from alertengine.core.diagnosis.facts import Facts, RouteFact
 from alertengine.core.diagnosis.model import EvidenceItem
 from alertengine.core.diagnosis.reading import clamp
@@ -9,13 +9,19 @@ from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
 
 
 def traffic_surge(facts: Facts, seen: Signals) -> Case:
-    """Necessary: requests to existing routes multiply. What follows (waiting, crowding) supports it."""
+    """Necessary: requests to existing routes multiply. What follows (waiting, crowding) supports it.
+
+    Against: calls or requests that fail, though nothing is crowded, late or slow: it is not the load that breaks them.
+    """
+    load = max(seen.crowded, seen.lag, seen.slowness)
+    broken = max([seen.errors, *map(signals.failing, facts.dependencies)])
     return for_cause(
         "traffic_surge",
         Sign(5.0 * seen.surge, (_requests(facts),)),
         Sign(0.5 * seen.crowded, (items.in_flight(facts.runtime),)),
         Sign(-2.0 * seen.scan),
         Sign(-1.0 * seen.leak),
+        Sign(-3.0 * broken * (1 - load)),
     )
 
 

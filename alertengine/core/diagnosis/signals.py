@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from alertengine.core.diagnosis.facts import DependencyFact, Facts, RouteFact, RuntimeFact, TrafficFact
 from alertengine.core.diagnosis.reading import Reading, clamp
 
+USUAL_RPS = 1.5
+"""So many requests a second are a habit that can be multiplied."""
 FEW_SAMPLES = 30
 """One straggler alone makes the P95 of a few calls."""
 
@@ -62,12 +64,15 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     now = runtime.cpu.now
     if now is None:
         return 0.0
+    busy = clamp((now - 0.3) / 0.4)
     if runtime.cpu.usual is None:
-        return clamp((now - 0.3) / 0.4)
+        return busy
+    known = habit(traffic)
     expected = runtime.cpu.usual * max(1.0, traffic.rps.factor(0.5))
     excess, times = now - expected, (now + 0.01) / (expected + 0.01)
     # Twice the usual is plain for a light process, a tenth of a core more for a heavy one.
-    return clamp(excess / 0.06) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
+    beyond = clamp(excess / 0.06) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
+    return max(known * beyond, (1 - known) * busy)
 
 
 HELD_BY_A_REQUEST_MB = 0.05
@@ -85,8 +90,22 @@ def leak(runtime: RuntimeFact, window_s: float) -> float:
 
 def surge(traffic: TrafficFact) -> float:
     """Requests to existing routes: twice the usual is a third of the way, four times all of it."""
-    reading = traffic.matched if traffic.matched.now is not None else traffic.rps
-    return clamp((math.log2(max(1.0, reading.factor(1))) - 0.5) / 1.5)
+    return habit(traffic) * clamp((math.log2(max(1.0, _arriving(traffic).factor(1))) - 0.5) / 1.5)
+
+
+def habit(traffic: TrafficFact) -> float:
+    """How far today's traffic can be compared with what was there before; traffic that only just began cannot.
+
+    The farther the two are apart, the more there must have been. Where nothing is known, nothing speaks against it.
+    """
+    reading = _arriving(traffic)
+    if reading.usual is None:
+        return 1.0
+    return clamp(reading.usual / (USUAL_RPS * max(1.0, reading.factor(1) / 8)))
+
+
+def _arriving(traffic: TrafficFact) -> Reading:
+    return traffic.matched if traffic.matched.now is not None else traffic.rps
 
 
 def scan(traffic: TrafficFact) -> float:

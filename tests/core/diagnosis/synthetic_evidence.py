@@ -77,6 +77,8 @@ class World:
     window_s: float
     faulty_s: float
     """How long the fault has lasted; the window's earlier part is healthy."""
+    before: float = 1.0
+    """The rate of earlier traffic, as a share of today's."""
 
 
 @dataclass
@@ -208,7 +210,8 @@ def route_figures(tally: Tally, name: str) -> dict[str, Any]:
 
 def runtime_figures(world: World, fault: Fault, tally: Tally, share: float) -> dict[str, Any]:
     rng = world.rng
-    work = world.cpu * (1 + share * (fault.rate - 1)) * rng.uniform(0.85, 1.2)
+    traffic = 1 + share * (fault.rate - 1) if share else max(0.05, fault.rate)
+    work = world.cpu * traffic * rng.uniform(0.85, 1.2)
     longest = [took for rows in tally.requests.values() for took, _ in rows] or [0.0]
     busy = sum(longest) * tally.scale / 1000 / tally.seconds
     return {
@@ -240,10 +243,10 @@ def traffic_figures(world: World, fault: Fault, tally: Tally, share: float) -> d
 def report(world: World, fault: Fault) -> dict[str, Any]:
     """The health report with evidence, some seconds into the fault."""
     share = world.faulty_s / world.window_s
-    before = sample(world, Fault(), 30.0)
+    quiet = Fault(rate=world.before)
+    before = sample(world, quiet, 30.0)
     healthy = sample(world, Fault(), world.window_s - world.faulty_s)
     now = joined(healthy, sample(world, fault, world.faulty_s))
-    quiet = Fault()
     return {
         "status": "critical",
         "alerts": [{"type": kind, "severity": "critical", "route": None} for kind in fault.alerts],

@@ -215,9 +215,11 @@ OPTIONAL = {
 }
 
 
-def scenario(cause: str, seed: int) -> dict[str, Any]:
-    """One report of one made-up application in which `cause` is true."""
+def scenario(cause: str, seed: int, *, begins: bool = False) -> dict[str, Any]:
+    """One report of one made-up application in which `cause` is true. `begins`: its traffic begins with the fault."""
     world = make_world(random.Random(f"{cause} {seed}"))
+    if begins:
+        world.before, world.faulty_s = world.rng.choice((0.0, 0.01, 0.03)), world.window_s
     fault = MAKERS[cause](world)
     distract(world, fault)
     told = report(world, fault)

@@ -88,3 +88,46 @@ def test_without_the_part_that_matters_it_says_so_rather_than_guess(cause: str) 
         report["evidence"].pop(NEEDED[cause], None)
         wrong += diagnose(report).cause not in (cause, UNCLEAR)
     assert wrong / len(SEEDS) <= 0.15
+
+
+def test_a_fault_that_begins_with_the_traffic_is_not_taken_for_the_traffic() -> None:
+    marks: Counter[str] = Counter()
+    for cause in sorted(MAKERS.keys() - {"traffic_surge", "no_traffic"}):
+        for seed in SEEDS[:12]:
+            found = diagnose(scenario(cause, seed, begins=True))
+            marks["right" if found.cause == cause else "unclear" if found.cause == UNCLEAR else "wrong"] += 1
+            marks["first three"] += cause == found.cause or cause in dict(found.alternatives)
+    count = marks["right"] + marks["unclear"] + marks["wrong"]
+    assert marks["right"] / count >= 0.7, marks
+    assert marks["first three"] / count >= 0.95, marks
+    assert marks["wrong"] / count <= 0.1, marks
+
+
+def test_a_neighbour_that_fails_by_a_code_of_its_own_from_the_first_request_on() -> None:
+    """A service that nobody used yet, and a cache that answers stale prices."""
+    route = {
+        "route": "GET /price/{item}",
+        "sample_size": 60,
+        "p95_ms": 11.0,
+        "error_rate": 1.0,
+        "status": {"503": 60},
+    }
+    cache = {
+        "kind": "cache",
+        "name": "prices",
+        "count": 54,
+        "fail_rate": 1.0,
+        "codes": {"stale": 54},
+        "p95_ms": 10.0,
+    }
+    for usual in (0.0, 1.25):
+        traffic = {"rps": 13.8, "rps_matched": 13.8, "usual": {"rps": usual, "rps_matched": usual}}
+        evidence = {
+            "exceptions": [],
+            "dependencies": [cache],
+            "routes": [route],
+            "traffic": traffic,
+            "marks": [],
+        }
+        found = diagnose({"status": "critical", "evidence": evidence})
+        assert (found.cause, found.dependency) == ("upstream_5xx", "cache prices")
