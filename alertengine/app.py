@@ -163,6 +163,28 @@ def _identities(settings: Settings, http: Http, clock: Clock, secret: str) -> Op
     return OpenId(client, http, clock, secret)
 
 
+@asynccontextmanager
+async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
+    """The configured model without a daemon, to grade it; None where none is configured."""
+    client = Http()
+    tools = Tools(
+        http=client,
+        clock=SystemClock(),
+        vault=Vault(new_id("once")),
+        new_id=new_id,
+        webhook_secret=lambda _: "",
+    )
+    model = _model(settings, tools)
+    try:
+        if model is not None:
+            await model.prepare()
+        yield model
+    finally:
+        if model is not None:
+            await model.close()
+        await client.close()
+
+
 def new_id(prefix: str) -> str:
     """An unguessable id: 80 random bits, in characters that survive every channel."""
     return f"{prefix}_{secrets.token_hex(10)}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alertengine.cli.output import show, show_json, styled
+from alertengine.cli.output import say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
 if TYPE_CHECKING:
@@ -20,6 +22,16 @@ def diagnose(
     subject: Annotated[
         str, typer.Argument(metavar="SERVICE|ID", help="A service by name or id, or an incident.")
     ],
+    model: Annotated[
+        bool, typer.Option("--model", help="Let the configured model read it too; it costs.")
+    ] = False,
+    asked: Annotated[
+        bool, typer.Option("--input", help="Show what the model was given about an incident.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="Keep the evidence, redacted, to grade on."),
+    ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
@@ -28,9 +40,15 @@ def diagnose(
     from alertengine.cli.client import run
 
     settings = place(ctx, config, data_dir).settings()
-    found = run(settings, lambda client: client.get("/local/diagnosis", of=subject))
+    wanted: Json = {"of": subject, "model": model, "evidence": record is not None}
+    found = run(settings, lambda client: client.get("/local/diagnosis", **wanted))
+    if record is not None:
+        record.write_text(json.dumps({"report": found.pop("report")}, indent=1, ensure_ascii=False) + "\n")
+        say(f"{record} holds the evidence; name it CAUSE-anything.json and grade on its folder.")
     if as_json:
         show_json(found)
+    elif asked:
+        show(styled("\n\n".join(question["question"] for question in found.get("asked", ()))))
     else:
         show(told(found))
 
@@ -56,7 +74,31 @@ def rows(found: Json) -> list[tuple[str, str]]:
         *(("or", _in_words(guess)) for guess in found["alternatives"]),
         ("check first", found["check_first"]),
         ("would run", _proposal(found)),
+        *_of_rules(found),
+        *_of_model(found),
     ]
+
+
+def _of_rules(found: Json) -> list[tuple[str, str]]:
+    """What the rules say, where a model's reading stands before them."""
+    rules = found.get("rules")
+    return [("rules say", _in_words(rules))] if rules else []
+
+
+def _of_model(found: Json) -> list[tuple[str, str]]:
+    model = found.get("model")
+    if not model or model["state"] == "asked":
+        return []
+    calls = model.get("calls", ())
+    spent = sum(call["cost_usd"] for call in calls)
+    cost = (
+        [("cost", f"{sum(c['tokens_in'] + c['tokens_out'] for c in calls)} tokens, {spent:.4f} USD")]
+        if calls
+        else []
+    )
+    if model["state"] == "answered":
+        return [("", "an AI suggestion, not verified"), *cost]
+    return [("", f"without the model {model['model']}: {model['reason']}"), *cost]
 
 
 def _heading(found: Json) -> str:

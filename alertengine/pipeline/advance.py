@@ -16,7 +16,7 @@ from alertengine.core.message import MessageKind
 from alertengine.core.silence import Silence, longest
 from alertengine.errors import Stale
 from alertengine.pipeline.audience import audience, woken
-from alertengine.pipeline.diagnose import diagnose, propose_anew
+from alertengine.pipeline.diagnose import GoOn, diagnose, look_again, propose_anew
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
 from alertengine.pipeline.notify import append, queue, record
@@ -47,7 +47,10 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
                 await _silence(engine, incident, step, silence)
             elif step is not None:
                 await _STEPS[step.do](engine, incident, step)
-            elif not await propose_anew(engine, incident):
+            elif not (
+                await propose_anew(engine, incident)
+                or await look_again(engine, incident, _goes_on(engine, incident))
+            ):
                 return
         except Stale:
             continue  # somebody else was faster; look again
@@ -72,7 +75,11 @@ async def _silence(engine: Engine, incident: Incident, step: Step, silence: Sile
 
 
 async def _diagnose(engine: Engine, incident: Incident, step: Step) -> None:
-    await diagnose(engine, incident, lambda: advance(engine, incident.tenant_id, incident.id))
+    await diagnose(engine, incident, _goes_on(engine, incident))
+
+
+def _goes_on(engine: Engine, incident: Incident) -> GoOn:
+    return lambda: advance(engine, incident.tenant_id, incident.id)
 
 
 async def _ask(engine: Engine, incident: Incident, step: Step) -> None:

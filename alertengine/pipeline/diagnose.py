@@ -6,17 +6,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from alertengine.core.diagnosis.model import Finding
+from alertengine.core.diagnosis.change import LOOKS, materially
+from alertengine.core.diagnosis.model import UNCLEAR, Finding
 from alertengine.core.diagnosis.redaction import redacted
+from alertengine.core.diagnosis.told import by_rules
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Snapshot
 from alertengine.pipeline import inquire
-from alertengine.pipeline.catalogue import TEST_ACTION, recommend, today
+from alertengine.pipeline.catalogue import TEST_ACTION, fits, recommend, today
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.findings import diagnosis_json, known_of, past_of, proposal_json
 from alertengine.pipeline.notify import append, record
@@ -25,6 +28,8 @@ from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 5.0
+"""Pause between two readings of an open incident's evidence."""
 GoOn = Callable[[], Awaitable[None]]
 """Takes the incident's next step."""
 
@@ -101,6 +106,39 @@ async def _keep(engine: Engine, incident: Incident, look: int, report: Mapping[s
         )
     except Exception as error:
         log.warning("the evidence of %s is not kept: %s", incident.id, error)
+
+
+async def look_again(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
+    """Once: diagnose anew where the facts have changed materially since people were asked. True if so."""
+    diagnosis, watch = incident.diagnosis, engine.watch(incident.service_id)
+    if (
+        diagnosis is None
+        or incident.is_test
+        or incident.stage not in DECIDABLE
+        or not incident.alert_queued_at
+    ):
+        return False
+    last, looked = watch.last, engine.memory.reread.get(incident.service_id, incident.opened_at)
+    if diagnosis.get("look", 1) >= LOOKS or last is None or last.healthy or last.report is None:
+        return False
+    if (
+        last.at < max(looked, incident.opened_at) + timedelta(seconds=LOOK_S)
+        or incident.id in engine.memory.thinking
+    ):
+        return False
+    engine.memory.reread[incident.service_id] = last.at
+    finding = await engine.diagnoser.diagnose(last)
+    if not materially(by_rules(diagnosis), finding):
+        return False
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    action = incident.action
+    if by_rules(diagnosis)["cause"] == UNCLEAR and service is not None and not incident.approvals:
+        # What was proposed without a cause gives way to what fits it; else the question stays as it was.
+        better = recommend(engine.recoveries(service), finding)
+        action = better if better is not None and fits(better, finding.cause) else action
+    message = MessageKind.DIAGNOSIS if action == incident.action else None
+    await conclude(engine, incident, service, last, finding, action, go_on, LOOKS, message)
+    return True
 
 
 async def propose_anew(engine: Engine, incident: Incident) -> bool:

@@ -69,7 +69,7 @@ class Memory:
     asking: set[asyncio.Task[Any]] = field(default_factory=set)
     """Questions to the model that are on their way."""
     reread: dict[str, datetime] = field(default_factory=dict)
-    """Up to which poll an incident's evidence was looked at again."""
+    """Up to which poll a service's evidence was looked at again; by service id."""
     ticked_at: float | None = None
     """When the sweep last ran (monotonic)."""
     condition: Condition = field(default_factory=Condition)

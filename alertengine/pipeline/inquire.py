@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,11 +23,10 @@ from alertengine.core.model import Service
 from alertengine.core.plans import Feature, plan_of
 from alertengine.core.snapshot import Snapshot
 from alertengine.core.spend import Usage, estimate
-from alertengine.errors import ModelFailed
+from alertengine.errors import ModelFailed, Refused
 from alertengine.pipeline import opinions
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.findings import past_of
-from alertengine.store import directory, spending
+from alertengine.store import directory, runs, spending
 from alertengine.store.base import Transaction
 from alertengine.store.spending import Call
 
@@ -98,7 +97,22 @@ async def _questions(
         "reason": str(incident.detected.get("reason", "")),
         "since": str(incident.detected.get("since", "")),
     }
-    past = await engine.store.fetch(past_of(incident))
+    report = snapshot.report if snapshot else None
+    asked = await questions(engine, service, trouble, report, finding, but=incident.id)
+    calls = tuple((q, call_of(engine, incident.tenant_id, incident.id, look, q)) for q in asked)
+    return Inquiry(tenant_id=incident.tenant_id, incident_id=incident.id, asked=calls)
+
+
+async def questions(
+    engine: Engine,
+    service: Service,
+    trouble: Mapping[str, str],
+    report: Mapping[str, Any] | None,
+    finding: Finding,
+    but: str = "",
+) -> list[Question]:
+    """One for each lens; the memory leaves out the incident `but`."""
+    past = await engine.store.fetch(runs.executions(service.tenant_id, service.id, but))
     recoveries = [
         Recovery(
             id=a.name,
@@ -108,14 +122,8 @@ async def _questions(
         for a in engine.recoveries(service)
     ]
     polls = [opinions.poll_in_words(s) for s in engine.watch(service.id).recent[-SNAPSHOTS:]]
-    report = snapshot.report if snapshot else None
     lenses = (MAIN, SECOND) if engine.terms.second_opinion else (MAIN,)
-    questions = [ask(trouble, report, finding, polls, recoveries, lens) for lens in lenses]
-    return Inquiry(
-        tenant_id=incident.tenant_id,
-        incident_id=incident.id,
-        asked=tuple((q, call_of(engine, incident.tenant_id, incident.id, look, q)) for q in questions),
-    )
+    return [ask(trouble, report, finding, polls, recoveries, lens) for lens in lenses]
 
 
 def _before(known: Any, action: str) -> str | None:
@@ -232,6 +240,34 @@ async def _put(engine: Engine, question: Question, call: Call) -> opinions.Reply
     return opinions.Reply(
         call=call, opinion=opinion, used=answer.usage, model=answer.model, request_id=answer.request_id
     )
+
+
+async def by_hand(engine: Engine, tenant_id: str, asked: Sequence[Question]) -> list[opinions.Reply]:
+    """Ask because somebody wants to know: booked like any other question, and nothing of it kept.
+
+    Raises `Refused` with the reason where it may not be asked.
+    """
+    if engine.model is None:
+        raise Refused("No model is configured: [diagnosis] provider, e.g. claude.")
+    why = await objection(engine, tenant_id)
+    wanted = Inquiry(
+        tenant_id=tenant_id,
+        incident_id="",
+        asked=tuple((question, call_of(engine, tenant_id, "", 1, question)) for question in asked),
+    )
+    booked: Inquiry | str | None = why
+    if why is None:
+        booked = await engine.store.transact(lambda tx: book(engine, tx, wanted))
+    if not isinstance(booked, Inquiry):
+        raise Refused(f"{engine.model.name} is not asked: {booked}.")
+    replies = await asyncio.gather(*(put(engine, question, call) for question, call in booked.asked))
+
+    def work(tx: Transaction) -> None:
+        for reply in replies:
+            opinions.settle(engine, tx, booked.day, reply)
+
+    await engine.store.transact(work)
+    return replies
 
 
 def state(engine: Engine) -> Mapping[str, Any] | None:

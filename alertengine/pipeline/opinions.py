@@ -76,27 +76,37 @@ def _wanted(state: Incident) -> bool:
 
 def _data(engine: Engine, tx: Transaction, state: Incident, replies: Sequence[Reply]) -> dict[str, Any]:
     assert state.diagnosis is not None
-    first = next((r for r in replies if r.opinion), None)
     before = {
         k: v for k, v in by_rules(state.diagnosis).items() if k not in ("model", "rules", "second_opinion")
     }
-    told = {**named(engine), "calls": [_call(engine, reply) for reply in replies]}
-    told["today"] = tx.fetch(spending.spent(state.tenant_id, tx.now(engine.now()))).to_json()
+    told = reading_json(engine, replies)
+    told["model"]["today"] = tx.fetch(spending.spent(state.tenant_id, tx.now(engine.now()))).to_json()
     look = state.diagnosis.get("look", 1)
-    if first is None or first.opinion is None:
-        kept = {**before, **_kept(state), "look": look}
-        return {**kept, "model": {"state": "failed", "reason": replies[0].reason, **told}}
-    opinion = first.opinion
+    opinion = next((r.opinion for r in replies if r.opinion), None)
+    if opinion is None:
+        return {**before, **_kept(state), "look": look, **told}
     action = _proposed(engine, tx, state, opinion)
+    return {
+        **proposal_json(action),
+        **told,
+        "experience": _experience(tx, state, action, opinion.finding.cause),
+        "look": look,
+        "rules": before,
+    }
+
+
+def reading_json(engine: Engine, replies: Sequence[Reply]) -> dict[str, Any]:
+    """The model's part: what it reads, or why nothing, and what it cost."""
+    told = {**named(engine), "calls": [_call(engine, reply) for reply in replies]}
+    first = next((r for r in replies if r.opinion), None)
+    if first is None or first.opinion is None:
+        return {"model": {"state": "failed", "reason": replies[0].reason, **told}}
+    opinion = first.opinion
     return {
         **finding_json(opinion.finding),
         "source": first.model or told["model"],
         "claims": [{"text": c.text, "cites": list(c.cites)} for c in opinion.claims],
-        **proposal_json(action),
         "recommended_action": opinion.action,
-        "experience": _experience(tx, state, action, opinion.finding.cause),
-        "look": look,
-        "rules": before,
         "model": {"state": "answered", **told},
         **_second(replies, first),
     }

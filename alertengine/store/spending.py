@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from alertengine.core.model import rfc3339
-from alertengine.core.spend import Budget, Spent, Usage
+from alertengine.core.spend import Budget, Spent, Usage, dollars
 from alertengine.store.base import Query, Transaction
 
 KEPT_DAYS = 400
@@ -46,6 +47,19 @@ class Kept:
     state: str
     tokens: int
     cost: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "look": self.look,
+            "lens": self.lens,
+            "model": self.model,
+            "prompt": self.prompt,
+            "sha256": self.sha256,
+            "state": self.state,
+            "tokens": self.tokens,
+            "cost_usd": dollars(self.cost),
+            "question": self.question,
+        }
 
 
 def reserve(tx: Transaction, call: Call, budget: Budget, now: datetime) -> tuple[str, str | None]:

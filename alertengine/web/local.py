@@ -79,8 +79,10 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
         return {"ok": not failed, "checks": [check.to_json() for check in checks]}
 
     @routes.get("/diagnosis")
-    async def get_diagnosis(of: Annotated[str, Query(min_length=1, max_length=200)]) -> dict[str, Any]:
-        return await consult(engine, of)
+    async def get_diagnosis(
+        of: Annotated[str, Query(min_length=1, max_length=200)], model: bool = False, evidence: bool = False
+    ) -> dict[str, Any]:
+        return await consult(engine, of, model=model, evidence=evidence)
 
 
 def _contacts(routes: APIRouter, engine: Engine) -> None:
