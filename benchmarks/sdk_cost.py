@@ -116,8 +116,8 @@ def direct(variant, routes):
 
     app = FastAPI()
     install(variant, app)
-    (middleware,) = app.user_middleware
-    return middleware.cls(answer, **middleware.kwargs), None
+    ((kind, *_, parts),) = app.user_middleware
+    return kind(answer, **parts), None
 
 
 def scopes(routes, n, seed):

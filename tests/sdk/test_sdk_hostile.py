@@ -64,13 +64,13 @@ async def test_odd_statuses_reach_the_server_as_they_are(status):
 
 async def test_twenty_thousand_paths_take_one_entry():
     app, monitor, clock = instrumented()
-    middleware = app.user_middleware[0]
+    kind, *_, parts = app.user_middleware[0]
 
     async def nothing(scope, receive, send):
         await send({"type": "http.response.start", "status": 404, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    front = middleware.cls(nothing, **middleware.kwargs)
+    front = kind(nothing, **parts)
     one = scope("/")
     for i in range(20_000):
         clock.t += 0.001
