@@ -44,6 +44,8 @@ class Traits:
     """The provider drops a second message with the same key."""
     chats: bool = False
     """It is listened to, for its provider need not call us."""
+    invites: bool = False
+    """A link opens a chat there, which proves whose it is."""
     amends: bool = False
     """What was sent can be amended."""
     receipts: bool = False
@@ -139,6 +141,16 @@ class Answering(Protocol):
 
     async def answer(self, tap: Tap, reply: Reply) -> None:
         """Answer in the chat where it was done. Raises `DeliveryError`."""
+
+
+@runtime_checkable
+class Inviting(Protocol):
+    """A channel with links that make a person write to us first."""
+
+    name: str
+
+    async def invitation(self, contact: Contact, word: str) -> str | None:
+        """The link by which this person writes `word`; None where it would not do. Raises `DeliveryError`."""
 
 
 class Chatting(Answering, Protocol):

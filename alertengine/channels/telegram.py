@@ -22,6 +22,7 @@ from alertengine.tools import Tools
 
 HOST = "https://api.telegram.org"
 LISTEN_S = 25.0
+INVITING = "https://t.me/"
 WEBHOOK_CHECK_S = 3600.0
 _CHAT = re.compile(r"-?[0-9]{1,19}|@[A-Za-z0-9_]{4,40}")
 
@@ -60,8 +61,14 @@ class TelegramChannel:
         self._by_webhook = config is not None and config.updates == "webhook"
         self._next_update = 0
         self.traits = Traits(
-            idempotent=False, per_s=20, burst=30, chats=config is not None, amends=config is not None
+            idempotent=False,
+            per_s=20,
+            burst=30,
+            chats=config is not None,
+            amends=config is not None,
+            invites=config is not None,
         )
+        self._username: str | None = None
         self._moved: dict[str, str] = {}
         """Groups that became supergroups have a new number; Telegram tells it again whenever this is lost."""
         self._plain: dict[str, None] = {}
@@ -71,7 +78,18 @@ class TelegramChannel:
         address, token = self._tools.opened(contact)
         if not (token or self._token):
             return "no telegram channel is configured, so it needs the token of a bot"
+        if not address and self.traits.invites:
+            return None  # their link will tell
         return None if _CHAT.fullmatch(address) else "the address is the number of a chat, e.g. 123456789"
+
+    async def invitation(self, contact: Contact, word: str) -> str | None:
+        """Pressing Start in the bot writes it there. Who has named a chat is sent a code instead."""
+        if self._token is None or contact.address:
+            return None
+        if self._username is None:
+            me = exchange.answered_object(await self._say("getMe", {})).get("result")
+            self._username = me.get("username") if isinstance(me, dict) else None
+        return f"{INVITING}{self._username}?start={word}" if self._username else None
 
     async def examine(self) -> Examination:
         """The bot itself, and whether Telegram calls where we listen."""

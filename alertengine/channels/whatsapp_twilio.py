@@ -56,7 +56,7 @@ update_content_sid = "HX11111111111111111111111111111111"
 class TwilioWhatsAppChannel:
     kind = "whatsapp_twilio"
     provider = "twilio"
-    traits = Traits(idempotent=False, receipts=True, per_s=40, burst=80)
+    traits = Traits(idempotent=False, receipts=True, invites=True, per_s=40, burst=80)
 
     def __init__(self, name: str, config: Config, tools: Tools) -> None:
         self.name = name
@@ -67,6 +67,13 @@ class TwilioWhatsAppChannel:
 
     def complaint(self, contact: Contact) -> str | None:
         return number_complaint(contact.address)
+
+    async def invitation(self, contact: Contact, word: str) -> str | None:
+        """Writing to the sender proves the number, is their consent, and opens the 24-hour window."""
+        number = self._config.sender.removeprefix("whatsapp:")
+        if not self._hears or number.startswith("MG"):
+            return None
+        return f"https://wa.me/{number.removeprefix('+')}?text=VERIFY%20{word}"
 
     async def examine(self) -> Examination:
         """The account, and whether WhatsApp approved the templates."""

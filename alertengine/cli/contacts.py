@@ -131,3 +131,6 @@ def _tell(answer: Json, as_json: bool, what: str) -> None:
     say(f"{answer['name']} {what}.")
     if not answer["verified"]:
         say(f"With the code that was sent to them: alertengine verify {answer['contact_id']} CODE")
+        say(
+            f"A link that proves more, where their channel has one: alertengine verify {answer['contact_id']}"
+        )

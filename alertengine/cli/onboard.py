@@ -137,6 +137,8 @@ def _tell(made: Json, here: Place, as_json: bool) -> None:
     say("The API key is shown this once: keep it.")
     if made["contacts_pending"]:
         people = ", ".join(made["contacts_pending"])
+        for name, url in made["contact_links"].items():
+            say(f"{name} opens this within ten minutes: {url}")
         say(f"Next, with the code that was sent to {people}: {here.command('verify NAME CODE')}")
         return
     if not running:

@@ -39,7 +39,14 @@ def verify(
     if as_json:
         show_json(done)
     else:
-        say(f"{done['name']} is verified." if code else f"A new code is on its way to {done['name']}.")
+        say(_told(done, code))
+
+
+def _told(done: dict[str, Any], code: str | None) -> str:
+    if code:
+        return f"{done['name']} is verified."
+    link = f" Or {done['name']} opens this within ten minutes: {done['url']}" if done.get("url") else ""
+    return f"A new code is on its way to {done['name']}.{link}"
 
 
 async def _confirm(client: Client, contact: str, code: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from alertengine.core.given import Given
 from alertengine.core.model import Actor, Contact, Role, Tenant
 from alertengine.errors import AlertEngineError, Invalid, NotFound
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.invite import by_link_alone
 from alertengine.pipeline.onboard import NewContact, check_plan, new_contact
 from alertengine.pipeline.verify import send_code
 from alertengine.store import directory, system
@@ -112,7 +113,7 @@ def _check_free(beside: list[Contact], contact: Contact) -> None:
 
 
 def _ask_for_proof(engine: Engine, contact: Contact) -> None:
-    if contact.verified_at is None:
+    if contact.verified_at is None and not by_link_alone(engine, contact):
         engine.spawn(_prove(engine, contact))
 
 

@@ -17,8 +17,8 @@ from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Ten
 from alertengine.core.plans import DEFAULT_PLAN, Feature, require, require_feature
 from alertengine.errors import ConfigError, Invalid
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.invite import ask
 from alertengine.pipeline.keys import NewKey, issue
-from alertengine.pipeline.verify import send_code
 from alertengine.signing import webhook_key
 from alertengine.store import directory, system
 from alertengine.store.base import Transaction
@@ -61,6 +61,8 @@ class Onboarded:
     tenant: Tenant
     service: Service
     contacts: tuple[Contact, ...]
+    links: Mapping[str, str]
+    """By which a contact, by name, proves their address and agrees to be told."""
     api_key: str
 
 
@@ -82,11 +84,10 @@ async def onboard(engine: Engine, application: Application) -> Onboarded:
         return issue(tx, tenant.id, engine.now())
 
     key = await engine.store.transact(work)
-    for contact in contacts:
-        if contact.verified_at is None:
-            engine.spawn(send_code(engine, tenant.id, contact.id))
+    asked = [contact for contact in contacts if contact.verified_at is None]
+    links = {contact.name: (await ask(engine, contact, wait=False)).url for contact in asked}
     await ask_what_it_offers(engine, service)
-    return Onboarded(tenant=tenant, service=service, contacts=contacts, api_key=key.text)
+    return Onboarded(tenant=tenant, service=service, contacts=contacts, links=_known(links), api_key=key.text)
 
 
 async def ask_what_it_offers(engine: Engine, service: Service) -> None:
@@ -147,6 +148,10 @@ def new_service(engine: Engine, tenant: str, application: Application) -> Servic
         given_by=given,
         thresholds=dict(application.thresholds),
     )
+
+
+def _known(links: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: url for name, url in links.items() if url is not None}
 
 
 def checked_name(field: str, given: str) -> str:

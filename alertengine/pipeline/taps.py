@@ -20,6 +20,7 @@ from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.invite import opened
 from alertengine.pipeline.preview import preview
 from alertengine.ports import Answering, Chatting, Reply, Tap
 from alertengine.store import directory, incidents, links, receipts
@@ -38,6 +39,10 @@ def chatting(engine: Engine) -> list[Chatting]:
 
 async def hear(engine: Engine, channel: Answering, tap: Tap) -> None:
     """Do what was asked in a chat and answer there. What is not meant for us is passed over in silence."""
+    welcome = await opened(engine, channel, tap)
+    if welcome is not None:
+        await _answer(channel, tap, welcome)
+        return
     command = parse(tap.text)
     if command is None:
         return
@@ -49,10 +54,16 @@ async def hear(engine: Engine, channel: Answering, tap: Tap) -> None:
     except (Refused, StoreUnavailable) as refusal:
         reply = Reply(lines=(retold(refusal, words),), buttons=_way_out(refusal, command, words))
     if reply is not None:
-        try:
-            await channel.answer(tap, reply)
-        except DeliveryError as error:
-            log.warning("An answer in %s could not be given: %s", channel.name, error)
+        await _answer(channel, tap, reply)
+
+
+async def _answer(channel: Answering, tap: Tap, reply: Reply) -> None:
+    if not reply.lines:
+        return
+    try:
+        await channel.answer(tap, reply)
+    except DeliveryError as error:
+        log.warning("An answer in %s could not be given: %s", channel.name, error)
 
 
 async def _reply(

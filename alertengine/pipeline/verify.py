@@ -21,27 +21,28 @@ log = logging.getLogger(__name__)
 LIFE_S = 600
 
 
-async def send_code(engine: Engine, tenant: str, contact_id: str) -> str | None:
+async def send_code(engine: Engine, tenant: str, contact_id: str, code: str | None = None) -> str | None:
     """Send a new code to a contact; answer why it could not be sent, or None. Raises `NotFound`, `RateLimited`."""
     contact = await engine.store.fetch(directory.contact(tenant, contact_id))
     if contact is None:
         raise NotFound(f"There is no contact {contact_id}.")
     if contact.verified_at is not None:
         raise Invalid(f"{contact.name} is verified already.")
-    code = new_code()
-    await engine.store.transact(lambda tx: _keep(engine, tx, contact, code))
     channel = engine.channel_of(contact)
+    word = code or new_code()
+    await engine.store.transact(lambda tx: keep_code(engine, tx, contact, word))
     if channel is None:
         return f"no channel {contact.channel!r} is configured"
     try:
-        await channel.send(contact, _message(engine, contact, code), engine.new_id("code"))
+        await channel.send(contact, _message(engine, contact, word), engine.new_id("code"))
     except DeliveryError as error:
         log.warning("The code for %s could not be sent: %s", contact.id, error)
         return str(error)
     return None
 
 
-def _keep(engine: Engine, tx: Transaction, contact: Contact, code: str) -> None:
+def keep_code(engine: Engine, tx: Transaction, contact: Contact, code: str) -> None:
+    """What this contact will be known by. Raises `RateLimited`."""
     before = tx.fetch(verification.of_contact(contact.tenant_id, contact.id))
     now = engine.now()
     if not verification.may_send(before, now):
@@ -99,7 +100,7 @@ async def confirm(engine: Engine, who: str, code: str, *, by_name: bool = False)
                 engine.vault.open(pending.sealed_code).encode(), code.strip().encode()
             )
             if verification.count_try(tx, pending, now) and right:
-                return _verify(engine, tx, pending)
+                return take(engine, tx, pending)
         return None
 
     # The tries are counted whatever comes of it, so the refusal is raised outside of the transaction.
@@ -109,10 +110,11 @@ async def confirm(engine: Engine, who: str, code: str, *, by_name: bool = False)
     return contact
 
 
-def _verify(engine: Engine, tx: Transaction, pending: Pending) -> Contact | None:
+def take(engine: Engine, tx: Transaction, pending: Pending, address: str | None = None) -> Contact | None:
+    """The contact is verified from now on, at the address that it came from where it had none."""
     verification.drop(tx, pending)
     contact = tx.fetch(directory.contact(pending.tenant_id, pending.contact_id))
-    if contact is None or not directory.verify(tx, contact, contact.address, tx.now(engine.now())):
+    if contact is None or not directory.verify(tx, contact, address or contact.address, tx.now(engine.now())):
         return None
     data = {"tenant_id": contact.tenant_id, "name": contact.name, "channel": contact.channel}
     event = NewEvent(type=SystemEventType.CONTACT_VERIFIED, data=data, actor=contact.actor)

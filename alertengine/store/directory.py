@@ -75,6 +75,15 @@ def verified_at(address: str) -> Query[list[Contact]]:
     )
 
 
+def pending(contact: str) -> Query[list[Contact]]:
+    """The contact of this id, of whatever tenant, unless it is verified."""
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL AND id = ?",  # noqa: S608
+        params=(contact,),
+        decode=lambda rows: [_contact(row) for row in rows],
+    )
+
+
 def known_as(who: str) -> Query[list[Contact]]:
     """The contacts of any tenant with this id, name or address that are not verified yet."""
     return Query(

@@ -8,9 +8,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from alertengine.core.model import Contact, Role
+from alertengine.errors import NotFound
 from alertengine.pipeline import contacts, limits
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.verify import send_code
+from alertengine.pipeline.invite import ask
 from alertengine.store import directory
 from alertengine.tools import SEALED
 from alertengine.web.auth import OwnTenant, Who, tenant_of
@@ -65,10 +66,14 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.post("/{contact_id}/code", status_code=202)
     async def post_code(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
-        """Send a contact a new code."""
+        """Send a contact a new code, or give the link that proves more."""
         if not who.is_admin:
             limits.spend(engine, "code", tenant_id)
-        return {"contact_id": contact_id, "problem": await send_code(engine, tenant_id, contact_id)}
+        contact = await engine.store.fetch(directory.contact(tenant_id, contact_id))
+        if contact is None:
+            raise NotFound(f"There is no contact {contact_id}.")
+        asked = await ask(engine, contact)
+        return {"contact_id": contact_id, "problem": asked.problem, "url": asked.url}
 
     return routes
 

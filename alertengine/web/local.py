@@ -16,9 +16,9 @@ from alertengine.pipeline.advance import advance
 from alertengine.pipeline.consult import consult
 from alertengine.pipeline.doctor import State, examine
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.invite import ask
 from alertengine.pipeline.preview import preview
 from alertengine.pipeline.rehearse import rehearse
-from alertengine.pipeline.verify import send_code
 from alertengine.store import directory, incidents
 
 
@@ -92,8 +92,8 @@ def _contacts(routes: APIRouter, engine: Engine) -> None:
         if len(found) != 1:
             many = "several contacts are called" if found else "there is no contact"
             raise NotFound(f"{many} {body.contact}; give the id: GET /tenant/ID/contacts".capitalize())
-        problem = await send_code(engine, found[0].tenant_id, found[0].id)
-        return {"contact_id": found[0].id, "name": found[0].name, "problem": problem}
+        asked = await ask(engine, found[0])
+        return {"contact_id": found[0].id, "name": found[0].name, "problem": asked.problem, "url": asked.url}
 
 
 def _decisions(routes: APIRouter, engine: Engine) -> None:

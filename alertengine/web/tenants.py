@@ -71,7 +71,8 @@ def _onboarded(made: Onboarded) -> dict[str, Any]:
     step = f"try it: alertengine test {made.tenant.id}"
     if pending:
         step = (
-            f"verify {', '.join(pending)}: alertengine verify CONTACT CODE, with the code that each was sent"
+            f"verify {', '.join(pending)}: the link that each has in contact_links, or alertengine verify CONTACT"
+            " CODE with the code that they were sent"
         )
     return {
         "tenant_id": made.tenant.id,
@@ -79,6 +80,7 @@ def _onboarded(made: Onboarded) -> dict[str, Any]:
         "service_id": made.service.id,
         "status": "pending_verification" if pending else "active",
         "contacts_pending": pending,
+        "contact_links": made.links,
         "next_step": step,
     }
 
