@@ -131,6 +131,12 @@ class Reply:
 
     lines: tuple[str, ...]
     buttons: tuple[tuple[str, str], ...] = ()
+    typed: str = ""
+    """How to answer by writing, where that can be done."""
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        return (*self.lines, self.typed) if self.typed else self.lines
 
 
 class Answering(Protocol):
@@ -177,6 +183,14 @@ class Called(Protocol):
 
     def read_call(self, call: Call) -> tuple[Report | Tap, ...] | None:
         """What a genuine call says; None where this channel's secret did not sign it."""
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A channel whose provider waits for what we answer to its call."""
+
+    def meanwhile(self, call: Call) -> bytes | None:
+        """XML that keeps a person on the line until they are answered; None where nobody waits."""
 
 
 class Reporting(Protocol):

@@ -218,7 +218,7 @@ def _tap(body: bytes) -> Tap | None:
 
 
 def _reply(reply: Reply) -> dict[str, Any]:
-    text = _escaped("\n".join(fit([flatten(line) for line in reply.lines], SECTION_LIMIT, _measure)))
+    text = _escaped("\n".join(fit([flatten(line) for line in reply.written], SECTION_LIMIT, _measure)))
     blocks: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
     ]

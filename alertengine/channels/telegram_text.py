@@ -47,7 +47,7 @@ def alert_body(chat: str, message: Message, *, plain: bool, answers: bool) -> di
 
 
 def reply_body(tap: Tap, reply: Reply) -> dict[str, Any]:
-    lines = fit([flatten(line) for line in reply.lines], TEXT_LIMIT)
+    lines = fit([flatten(line) for line in reply.written], TEXT_LIMIT)
     body: dict[str, Any] = {
         "chat_id": _number(tap.chat),
         "text": html.escape("\n".join(lines), quote=False),

@@ -13,6 +13,8 @@ from pydantic import ConfigDict, Field
 from alertengine.channels.twilio import Account, AccountConfig
 from alertengine.channels.whatsapp import check_number, number_complaint
 from alertengine.core.fit import clip, flatten
+from alertengine.core.language import Words
+from alertengine.core.language import words as words_of
 from alertengine.core.message import URGENT, Message
 from alertengine.core.model import Contact
 from alertengine.core.taps import Verb, button
@@ -20,7 +22,11 @@ from alertengine.errors import Fault
 from alertengine.ports import Call, Examination, Receipt, Reply, Report, Tap, Traits
 from alertengine.tools import Tools
 
-ACKNOWLEDGE_KEY = "1"
+KEYS = {"1": Verb.ACKNOWLEDGE, "2": Verb.SEE}
+"""No key runs anything: that is decided where it can be read."""
+HOLD = b'<Response><Pause length="20"/></Response>'
+"""What is said next takes a moment to find."""
+ENGLISH_VOICE = "en-US"
 RING_S = 25
 """Shorter than most mailboxes wait: a voicemail is nobody."""
 SPOKEN_LIMIT = 600
@@ -88,8 +94,24 @@ class TwilioVoiceChannel:
         report = _report(form.get("CallSid", ""), form.get("CallStatus", ""), form.get("AnsweredBy"))
         return (report,) if report else ()
 
+    def meanwhile(self, call: Call) -> bytes | None:
+        pressed = dict(parse_qsl(call.body.decode("utf-8", "replace"))).get("Digits")
+        return HOLD if pressed in KEYS else None
+
     async def answer(self, tap: Tap, reply: Reply) -> None:
-        """Nothing more is said: the call ends with the key."""
+        """Into the same call, which then waits for the next key."""
+        sid, _, voice = tap.handle.partition(" ")
+        callback, reference = self._account.callback, tap.text.split(":")[1]
+        if not sid or callback is None:
+            return
+        words = words_of(voice.partition("-")[0])
+        said = [aloud(" ".join(reply.lines), words)]
+        if tap.text.startswith(Verb.SEE):
+            said += [words("voice.never"), words("voice.ack", key="1"), words("voice.again", key="2")]
+        elif reply.buttons:
+            said.append(words("voice.proposal", key="2"))
+        twiml = _asking(escape(clip(" ".join(said), SPOKEN_LIMIT)), voice, f"{callback}?link={reference}", 1)
+        await self._account.post(f"Calls/{sid}", [("Twiml", twiml)])
 
     async def look_up(self, message_id: str) -> Report | None:
         made = await self._account.get("Calls", message_id)
@@ -112,33 +134,49 @@ def _report(sid: str, status: str, answered_by: object) -> Report | None:
 def _pressed(call: Call, form: dict[str, str]) -> tuple[Report | Tap, ...]:
     """Only a person presses a key, so the call was heard as well."""
     heard = Report(message_id=form["CallSid"], outcome="delivered")
-    link = dict(parse_qsl(urlsplit(call.url).query)).get("link")
-    if form["Digits"] != ACKNOWLEDGE_KEY or link is None:
+    asked = dict(parse_qsl(urlsplit(call.url).query))
+    link, verb = asked.get("link"), KEYS.get(form["Digits"])
+    if verb is None or link is None:
         return (heard,)
-    number = form.get("To", "")
-    return (heard, Tap(sender=number, chat=number, text=button(Verb.ACKNOWLEDGE, link)))
+    number, voice = form.get("To", ""), asked.get("voice", ENGLISH_VOICE)
+    handle = f"{form['CallSid']} {voice}"
+    return (heard, Tap(sender=number, chat=number, text=button(verb, link), handle=handle))
 
 
 def _twiml(message: Message, callback: str | None) -> str:
-    """With `callback`, a key acknowledges; what is to be run is decided where it can be read."""
+    """With `callback`, keys acknowledge and tell more; what is to be run is decided where it can be read."""
+    words, voice = message.words, message.words.voice or ENGLISH_VOICE
     said = escape(clip(spoken(message), SPOKEN_LIMIT))
-    voice = quoteattr(message.words.voice or "en-US")
     if callback is None or message.reference is None:
-        return f'<Response><Say loop="2" language={voice}>{said}</Say><Pause length="1"/><Hangup/></Response>'
-    key = escape(message.words("voice.ack", key=ACKNOWLEDGE_KEY))
-    action = quoteattr(f"{callback}?link={message.reference}")
+        language = quoteattr(voice)
+        return (
+            f'<Response><Say loop="2" language={language}>{said}</Say><Pause length="1"/><Hangup/></Response>'
+        )
+    keys = escape(f"{words('voice.ack', key='1')} {words('voice.proposal', key='2')}")
+    return _asking(f"{said} {keys}", voice, f"{callback}?link={message.reference}", 2)
+
+
+def _asking(said: str, voice: str, action: str, times: int) -> str:
+    """`said`, and the next key awaited at `action`."""
+    where, language = quoteattr(f"{action}&voice={voice}"), quoteattr(voice)
     return (
-        f'<Response><Gather input="dtmf" numDigits="1" timeout="8" method="POST" action={action}>'
-        f'<Say loop="2" language={voice}>{said} {key}</Say></Gather><Hangup/></Response>'
+        f'<Response><Gather input="dtmf" numDigits="1" timeout="8" method="POST" action={where}>'
+        f'<Say loop="{times}" language={language}>{said}</Say></Gather><Hangup/></Response>'
     )
 
 
 def spoken(message: Message) -> str:
-    """The message as a voice reads it: no signs, no addresses, "percent" for %."""
+    """The message as a voice reads it."""
     words = message.words
-    said = " ".join((words("voice.greeting"), message.title, *message.body))
-    said = "".join(c for c in flatten(said) if unicodedata.category(c) not in ("So", "Mn") and c != '"')
+    said = aloud(" ".join((words("voice.greeting"), message.title, *message.body)), words)
+    return f"{said} {words('voice.link')}" if message.url else said
+
+
+def aloud(text: str, words: Words) -> str:
+    """No signs, no addresses, "percent" for %."""
+    said = "".join(
+        c for c in flatten(text) if unicodedata.category(c) not in ("So", "Mn") and c not in '"“”«»'
+    )
     said = re.sub(r"\s*%", f" {words('voice.percent')}", said).replace("/", " ").replace("·", ",")
     said = re.sub(r"\b[0-9]{6}\b", lambda code: " ".join(code[0]), said)
-    where = f" {words('voice.link')}" if message.url else ""
-    return " ".join(said.split()) + where
+    return " ".join(said.split())

@@ -124,7 +124,7 @@ class TwilioWhatsAppChannel:
 
     async def answer(self, tap: Tap, reply: Reply) -> None:
         """As free text: who has just written has opened the 24-hour window."""
-        text = "\n".join(fit([flatten(line) for line in reply.lines], BODY_LIMIT))
+        text = "\n".join(fit([flatten(line) for line in reply.written], BODY_LIMIT))
         form = [("To", f"whatsapp:{tap.chat}"), *self._from(), ("Body", text)]
         await self._account.post("Messages", form)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from alertengine.errors import Unsigned
 from alertengine.pipeline import receipts, taps
 from alertengine.pipeline.engine import Engine
-from alertengine.ports import Call, Called, Tap
+from alertengine.ports import Call, Called, Holding, Tap
 
 
-async def take_call(engine: Engine, provider: str, call: Call) -> None:
-    """Do what a genuine call says. Raises `Unsigned` for any other."""
+async def take_call(engine: Engine, provider: str, call: Call) -> bytes | None:
+    """Do what a genuine call says; answer XML where the provider waits for it. Raises `Unsigned` for any other."""
     for channel in called(engine, provider):
         found = channel.read_call(call)
         if found is not None:
@@ -18,7 +18,7 @@ async def take_call(engine: Engine, provider: str, call: Call) -> None:
                     engine.spawn(taps.hear(engine, channel, one))  # type: ignore[arg-type]
                 else:
                     await receipts.note(engine, channel.kind, one)
-            return
+            return channel.meanwhile(call) if isinstance(channel, Holding) else None
     raise Unsigned
 
 

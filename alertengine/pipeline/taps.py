@@ -145,7 +145,8 @@ async def _show(
     typed = words("chat.yes", code=engine.tokens.short_code(claims.jti))
     run = button(Verb.RUN, claims.jti, _proof(engine, claims.jti, claims.digest))
     return Reply(
-        lines=(title(incident, words), would, *says, typed),
+        lines=(title(incident, words), would, *says),
+        typed=typed,
         buttons=(
             (words("button.run", action=action.name), run),
             (words("button.no"), button(Verb.REJECT, claims.jti)),

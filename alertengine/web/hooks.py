@@ -13,9 +13,10 @@ def router(engine: Engine) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/hooks/{provider}", status_code=204, response_class=Response)
-    async def post_hook(provider: str, request: Request) -> None:
+    async def post_hook(provider: str, request: Request) -> Response:
         """Receipts and answers. A provider's signature is the key; the same call twice changes nothing."""
-        await hooks.take_call(engine, provider, await _call(engine, request))
+        xml = await hooks.take_call(engine, provider, await _call(engine, request))
+        return Response(xml, media_type="text/xml") if xml else Response(status_code=204)
 
     return routes
 

@@ -103,11 +103,31 @@ async def test_a_key_on_the_telephone_acknowledges_and_runs_nothing(world: World
         assert await server.press_key(sid, "1", token="another") == 401
         assert await server.press_key(sid, "7") == 204
         assert "incident_acknowledged" not in await world.types(incident)
-        assert await server.press_key(sid, "1") == 204
+        assert await server.press_key(sid, "1") == 200
         await world.settle()
+        assert "You are on it" in server.calls[sid]["Twiml"]
 
         types = await world.types(incident)
         assert types.count("alert_delivered") == types.count("incident_acknowledged") == 1
+        assert world.action.runs == []
+        assert server.problems == []
+
+
+async def test_a_key_on_the_telephone_tells_the_proposal_and_still_runs_nothing(world: World) -> None:
+    async with wired(world, phone=benches.VOICE_TWILIO) as line:
+        await line.add("Rudo", "phone", PHONE, language="pt")
+        await world.fail()
+        server = line.servers["phone"]
+        [sid] = server.calls
+        assert "Prima 2 para ouvir a proposta" in server.calls[sid]["Twiml"]
+        for _ in range(2):
+            assert await server.press_key(sid, "2") == 200
+            await world.settle()
+            said = server.calls[sid]["Twiml"]
+            assert 'language="pt-PT"' in said
+            assert "Isto correria: restart-pool: recovery restart-pool inside the app" in said
+            assert "Nada é executado por telefone" in said
+            assert "YES" not in said
         assert world.action.runs == []
         assert server.problems == []
 

@@ -164,7 +164,6 @@ TEXTS: Mapping[str, str] = {
     "voice.ack": "Press {key} to say that you are on it.",
     "voice.proposal": "Press {key} to hear the proposal.",
     "voice.again": "Press {key} to hear it again.",
-    "voice.noted": "Noted. You are on it.",
     "voice.never": "Nothing is run by telephone.",
     "verify.title": "AlertEngine: your code is {code}.",
     "verify.how": "Give it to whoever set this up, or: {command}",

@@ -180,7 +180,6 @@ TEXTS: Mapping[str, str] = {
     "voice.ack": "Appuyez sur {key} pour dire que vous vous en occupez.",
     "voice.proposal": "Appuyez sur {key} pour entendre la proposition.",
     "voice.again": "Appuyez sur {key} pour réécouter.",
-    "voice.noted": "Noté. C’est pour vous.",
     "voice.never": "Rien n’est exécuté par téléphone.",
     "verify.title": "AlertEngine : votre code est {code}.",
     "verify.how": "Donnez-le à la personne qui a configuré ceci, ou : {command}",

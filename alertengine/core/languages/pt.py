@@ -180,7 +180,6 @@ TEXTS: Mapping[str, str] = {
     "voice.ack": "Prima {key} para dizer que está a tratar disto.",
     "voice.proposal": "Prima {key} para ouvir a proposta.",
     "voice.again": "Prima {key} para ouvir outra vez.",
-    "voice.noted": "Anotado. Fica consigo.",
     "voice.never": "Nada é executado por telefone.",
     "verify.title": "AlertEngine: o seu código é {code}.",
     "verify.how": "Dê-o a quem configurou isto, ou: {command}",

@@ -180,7 +180,6 @@ TEXTS: Mapping[str, str] = {
     "voice.ack": "Dzvanya {key} kuti utaure kuti uri kuzviita.",
     "voice.proposal": "Dzvanya {key} kuti unzwe zvinokurudzirwa.",
     "voice.again": "Dzvanya {key} kuti unzwe zvakare.",
-    "voice.noted": "Zvanyorwa. Zviri mumaoko ako.",
     "voice.never": "Hapana chinoitwa nefoni.",
     "verify.title": "AlertEngine: kodhi yako ndi{code}.",
     "verify.how": "Ipa uyo akagadzira izvi, kana: {command}",

@@ -180,7 +180,6 @@ TEXTS: Mapping[str, str] = {
     "voice.ack": "Bonyeza {key} kusema kwamba unashughulikia.",
     "voice.proposal": "Bonyeza {key} kusikia pendekezo.",
     "voice.again": "Bonyeza {key} kusikia tena.",
-    "voice.noted": "Sawa. Unashughulikia wewe.",
     "voice.never": "Hakuna kinachoendeshwa kwa simu.",
     "verify.title": "AlertEngine: msimbo wako ni {code}.",
     "verify.how": "Mpe aliyeweka mfumo huu, au: {command}",

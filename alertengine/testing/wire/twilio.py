@@ -71,6 +71,8 @@ class TwilioServer(LoopbackServer):
         form = dict(request.form)
         if "StatusCallback" in form and not self.reaches_callbacks:
             return failed(400, 21609)
+        if request.method == "POST" and found and found[1] in self.calls:
+            return self._redirected(found[1], form)
         if (request.method, request.path) == ("POST", f"{root}Messages.json"):
             return self._made(self.messages, "SM", form, message_fault(form))
         if (request.method, request.path) == ("POST", f"{root}Calls.json"):
@@ -139,6 +141,17 @@ class TwilioServer(LoopbackServer):
         fields = list(form.items())
         kind, signed = "application/x-www-form-urlencoded", signature(token, url, fields)
         return await self.call(url, urlencode(fields).encode(), content_type=kind, x_twilio_signature=signed)
+
+    def _redirected(self, sid: str, form: dict[str, str]) -> Reply:
+        """A call that goes on with other words."""
+        wrong = (
+            (20001, "only Twiml is expected here") if form.keys() != {"Twiml"} else twiml_fault(form["Twiml"])
+        )
+        if wrong:
+            self.problem(wrong[1])
+            return failed(400, wrong[0])
+        self.calls[sid]["Twiml"] = form["Twiml"]
+        return replied(_resource(sid, self.calls[sid]))
 
     def _approval(self, sid: str) -> Reply:
         if sid not in self.approvals:
