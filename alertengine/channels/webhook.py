@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from alertengine.channels import exchange
 from alertengine.channels.webhook_forms import FORMS, PAGERDUTY_URL
+from alertengine.core.fit import clip, fit, units
 from alertengine.core.given import Given
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
@@ -19,6 +20,9 @@ from alertengine.signing import webhook_headers
 from alertengine.tools import Tools
 
 GONE = 410
+TEXT_LIMIT = 4000
+VALUE_LIMIT = 1000
+"""Receivers of Standard Webhooks may refuse more than 20 kB."""
 
 
 class Config(BaseModel):
@@ -84,7 +88,7 @@ class WebhookChannel:
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         url, secret = self._target(contact)
-        shown = message.to_json() if self._form == "standard" else FORMS[self._form](message, secret)
+        shown = _standard(message) if self._form == "standard" else FORMS[self._form](message, secret)
         body = json.dumps(shown, ensure_ascii=False).encode()
         headers = {"content-type": "application/json"}
         if self._form == "standard":
@@ -120,3 +124,11 @@ class WebhookChannel:
         wait = exchange.answered_object(answer).get("retry_after") if self._form == "discord" else None
         wait = float(wait) if isinstance(wait, (int, float)) and wait >= 0 else None
         return exchange.refusal(answer, self._tools.clock, reason, fault, wait)
+
+
+def _standard(message: Message) -> dict[str, Any]:
+    """Every fact, with none so long that the receiver would refuse them all."""
+    shown = {key: clip(v, VALUE_LIMIT) if isinstance(v, str) else v for key, v in message.to_json().items()}
+    room = TEXT_LIMIT - sum(units(line) + 1 for line in message.link)
+    *lines, footer = fit((message.title, *message.body, message.footer), room) or ("",)
+    return {**shown, "text": "\n".join((*lines, *message.link, footer))}

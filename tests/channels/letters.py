@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from alertengine.core.cost import Cost
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import fold
+from alertengine.core.language import words
 from alertengine.core.letter import Letter, compose
 from alertengine.core.message import Message, MessageKind
 from alertengine.errors import DeliveryError
@@ -42,6 +46,24 @@ def hostile() -> Message:
         detected(title=HOSTILE, service=HOSTILE[:60], reason=HOSTILE), diagnosed(summary=HOSTILE)
     )
     return compose(MessageKind.ALERT, fold(incident), letter())
+
+
+def worst(code: str) -> Message:
+    """All of it at once, in a language that may need more room, with every part that a message can have."""
+    action = replace(RESTART_POOL, name="restart-" + "pool" * 14, description=HOSTILE[:200])
+    evidence = [{"id": "e", "text": HOSTILE}]
+    incident = make_events(
+        detected(
+            title=HOSTILE,
+            service=HOSTILE[:60],
+            reason=HOSTILE + "x" * 10_000,
+            quota={"opened": 201, "plan": "startup", "included": 200},
+        ),
+        diagnosed(action, cause=HOSTILE, source=HOSTILE, evidence=evidence),
+    )
+    cost = Cost(count=123_456, noun=HOSTILE[:60], money_per_h=9e11, currency="USD")
+    told = replace(letter(), words=words(code), cost=cost, reference="lnk_" + "0" * 20, code="4821")
+    return compose(MessageKind.ALERT, fold(incident), told)
 
 
 def recovered() -> Message:

@@ -10,11 +10,12 @@ import tomllib
 
 from alertengine import registry
 from alertengine.channels import exchange
+from alertengine.core.language import LANGUAGES
 from alertengine.core.message import Message
 from alertengine.errors import Fault
 from alertengine.testing.wire.loopback import Misbehave, Reply
 from channels.benches import BENCHES, Bench, opened
-from channels.letters import KEY, URL, alert, failure, hostile, recovered
+from channels.letters import KEY, URL, alert, failure, hostile, recovered, worst
 
 NO_PROVIDER = {"console"}
 """Kinds that ask nobody."""
@@ -49,6 +50,17 @@ async def test_a_message_is_taken_in_the_providers_own_format(bench: Bench, mess
         assert bench_open.server.problems == []
         assert bench_open.taken == 1
         assert len(bench_open.server.requests) == 1
+
+
+@every_channel
+@pytest.mark.parametrize("code", LANGUAGES)
+async def test_the_worst_fits_in_every_language(bench: Bench, code: str) -> None:
+    """Markup, bidi, emoji and ten thousand characters where a name, a reason and a cause are said."""
+    async with opened(bench, "https://alerts.example.com") as bench_open:
+        await bench_open.channel.send(bench_open.contact, worst(code), KEY)
+
+        assert bench_open.server.problems == []
+        assert bench_open.taken == 1
 
 
 @every_channel
