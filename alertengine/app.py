@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -228,6 +229,10 @@ def _spec(name: str, section: Any) -> ActionSpec:
     if getattr(section, "secret", None) is not None:
         secret = section.secret.get_secret_value()
         params["secret_sha256"] = hashlib.sha256(b"action\n" + secret.encode()).hexdigest()[:16]
+    if params.get("env"):
+        values = json.dumps(params["env"], sort_keys=True)
+        params["env_sha256"] = hashlib.sha256(b"action\n" + values.encode()).hexdigest()[:16]
+        params["env"] = sorted(params["env"])
     return ActionSpec(
         name=name,
         kind=section.kind,

@@ -74,6 +74,7 @@ class CommandAction:
     kind = "command"
 
     def __init__(self, configured: Mapping[str, Config], tools: Tools) -> None:
+        self._configured = configured
         self._clock = tools.clock
 
     def describe(self, spec: ActionSpec) -> str:
@@ -84,7 +85,7 @@ class CommandAction:
         if not argv:
             return None
         try:
-            ran = await self._run(argv, spec.params["env"], run, PREVIEW_TIMEOUT_S)
+            ran = await self._run(argv, self._env(spec), run, PREVIEW_TIMEOUT_S)
         except OSError as error:
             return f"the preview could not run: {error.strerror}"
         return ran.output or f"the preview printed nothing (exit {ran.exit_code})"
@@ -92,7 +93,7 @@ class CommandAction:
     async def execute(self, spec: ActionSpec, run: Run) -> Outcome:
         limit = spec.params["timeout_s"]
         try:
-            ran = await self._run(spec.params["argv"], spec.params["env"], run, limit)
+            ran = await self._run(spec.params["argv"], self._env(spec), run, limit)
         except OSError as error:
             detail = f"it could not be started: {error.strerror}"
             return Outcome(status="failed", detail=detail, facts={"ran": False})
@@ -111,6 +112,11 @@ class CommandAction:
         return Outcome(
             status=status, detail=f"exit {ran.exit_code} after {ran.duration_s:.1f} s", facts=facts
         )
+
+    def _env(self, spec: ActionSpec) -> Mapping[str, str]:
+        """From the configuration alone: secrets may be in it, so that the record has names and a hash."""
+        configured = self._configured.get(spec.name)
+        return configured.env if configured else {}
 
     async def _run(self, argv: Sequence[str], env: Mapping[str, str], run: Run, limit_s: float) -> Ran:
         began = self._clock.monotonic()

@@ -27,9 +27,13 @@ TELL = (
 HOSTILE = ["; touch /tmp/x", "$(id)", "`id`", "a b", "*", "", "-n", "\n", "é"]
 
 
+def built(**configured: Config) -> CommandAction:
+    return CommandAction(configured, SimpleNamespace(clock=SystemClock()))
+
+
 @pytest.fixture
 def action() -> CommandAction:
-    return CommandAction({}, SimpleNamespace(clock=SystemClock()))
+    return built()
 
 
 def spec(*argv: str, **more: Any) -> ActionSpec:
@@ -38,6 +42,8 @@ def spec(*argv: str, **more: Any) -> ActionSpec:
 
 
 async def execute(action: CommandAction, *argv: str, **more: Any) -> Outcome:
+    if "env" in more:  # values come from the configuration, never from what is recorded
+        action = built(restart=Config(kind="command", argv=list(argv), **more))
     return await action.execute(spec(*argv, **more), RUN)
 
 
