@@ -36,7 +36,7 @@ class Config(BaseModel):
     argv: Annotated[list[str], Field(min_length=1)]
     preview_argv: Annotated[list[str], Field(min_length=1)] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    env: dict[str, str] = {}
+    env: Annotated[dict[str, str], Field(repr=False)] = {}
     description: str = ""
     risk: Risk = Risk.LOW
     approvals: Annotated[int, Field(ge=1, le=10)] = 1
