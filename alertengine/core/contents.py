@@ -81,11 +81,10 @@ def _link(incident: Incident, words: Words) -> Contents:
 def _diagnosis(incident: Incident, words: Words) -> Contents:
     """What came to light after people were asked; the question stays as it was."""
     diagnosis = incident.diagnosis or {}
-    own = (
-        {}
-        if diagnosis.get("rules")
-        else {"cause": cause(incident, words), "evidence": evidence(incident, words)}
-    )
+    # What the rules say is known already, unless they looked again.
+    own = {"cause": cause(incident, words), "evidence": evidence(incident, words)}
+    if diagnosis.get("rules") and diagnosis.get("look", 1) == 1:
+        own = {}
     still = words("message.diagnosis.nothing")
     if incident.action is not None:
         still = words("message.diagnosis.still", action=incident.action.name)

@@ -194,7 +194,7 @@ async def queued_after(world: World, incident: str, kind: str = "alert_queued") 
     began = loop.time()
     driving = asyncio.create_task(world.advance(incident))
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while kind not in await types(world, incident):
                 await asyncio.sleep(0.005)
         return loop.time() - began

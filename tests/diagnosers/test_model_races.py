@@ -119,13 +119,13 @@ async def test_a_clock_that_jumps_holds_up_no_alert(tmp_path: Path) -> None:
 
 
 async def test_ten_megabytes_of_evidence_are_bounded_on_every_way(tmp_path: Path) -> None:
-    async with modelled(tmp_path, terms=replace(TERMS, deadline_s=5.0)) as (world, server):
+    async with modelled(tmp_path, terms=replace(TERMS, limit_s=8.0)) as (world, server):
         report: dict[str, Any] = dict(world.source.report)
         row = {"type": "E" * 5000, "message": "m" * 50_000, "location": "l" * 50_000, "count": 1, "new": True}
         report["evidence"] = {
             **report["evidence"],
             "exceptions": [row] * 100,
-            "noise": [["x" * 1000] * 10] * 500,
+            "noise": [["x" * 1000] * 10] * 1000,
         }
         world.source.report = report
         incident = await opened(world)
