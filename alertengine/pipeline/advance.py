@@ -11,7 +11,7 @@ from alertengine.core.audience import Audience
 from alertengine.core.decide import Do, Step, next_step
 from alertengine.core.escalation import Turn
 from alertengine.core.events import EventType, NewEvent
-from alertengine.core.incident import Incident
+from alertengine.core.incident import Incident, apply
 from alertengine.core.message import MessageKind
 from alertengine.core.silence import Silence, longest
 from alertengine.errors import Stale
@@ -32,7 +32,7 @@ STEPS_LIMIT = 20
 
 async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
     for _ in range(STEPS_LIMIT):
-        incident = await engine.store.fetch(incidents.incident(tenant, incident_id))
+        incident = await _current(engine, tenant, incident_id)
         if incident is None:
             return
         watch = engine.watch(incident.service_id)
@@ -54,6 +54,20 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
                 return
         except Stale:
             continue  # somebody else was faster; look again
+
+
+async def _current(engine: Engine, tenant: str, incident_id: str) -> Incident | None:
+    """The incident as it is now; None where there is none, or it is over."""
+    key = (tenant, incident_id)
+    state = engine.memory.folded.get(key)
+    seen = state.version if state else 0
+    for event in await engine.store.fetch(incidents.events(tenant, incident_id, seen)):
+        state = apply(state, event)
+    if state is None or not state.open:
+        engine.memory.folded.pop(key, None)
+        return None
+    engine.memory.folded[key] = state
+    return state
 
 
 async def sweep(engine: Engine) -> None:

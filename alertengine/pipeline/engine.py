@@ -15,6 +15,7 @@ from alertengine.core.cost import Cost, Value, cost
 from alertengine.core.detection import Watch
 from alertengine.core.events import NewEvent
 from alertengine.core.gate import Gate
+from alertengine.core.incident import Incident
 from alertengine.core.language import DEFAULT, ENGLISH, Words, words
 from alertengine.core.mode import Condition
 from alertengine.core.model import ActionSpec, Contact, Service
@@ -47,6 +48,8 @@ class Memory:
     """Recoveries that a service itself offers, by service id."""
     noted: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How often something was seen, and when it was last recorded (monotonic): floods are counted, not copied."""
+    folded: dict[tuple[str, str], Incident] = field(default_factory=dict)
+    """Open incidents as they were last seen, by tenant and id: the sweep reads what is new of each alone."""
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     outbox: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something was queued."""

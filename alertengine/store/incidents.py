@@ -47,11 +47,11 @@ class IncidentRow:
 _COLUMNS = "tenant, id, service, stage, severity, title, opened_at, closed_at, is_test"
 
 
-def events(tenant: str, incident: str) -> Query[list[Event]]:
-    """The incident's events in order; none where the tenant has no such incident."""
+def events(tenant: str, incident: str, after: int = 0) -> Query[list[Event]]:
+    """The incident's events after number `after`, in order; none where the tenant has no such incident."""
     return Query(
-        sql="SELECT body, hash FROM event WHERE tree = ? AND incident = ? ORDER BY seq",
-        params=(tenant, incident),
+        sql="SELECT body, hash FROM event WHERE tree = ? AND incident = ? AND seq > ? ORDER BY seq",
+        params=(tenant, incident, after),
         decode=lambda rows: [decode_event(body, leaf) for body, leaf in rows],
     )
 
