@@ -57,7 +57,7 @@ def hand(shared_phone: Phone) -> Phone:
 
 
 @pytest.fixture
-async def serve(world: World) -> AsyncIterator[Callable[[], contextlib.AbstractAsyncContextManager[str]]]:
+async def serve(world: World) -> Callable[[], contextlib.AbstractAsyncContextManager[str]]:
     @contextlib.asynccontextmanager
     async def serve() -> AsyncIterator[str]:
         """The pages of the engine as it is then, on a real port."""
@@ -67,7 +67,7 @@ async def serve(world: World) -> AsyncIterator[Callable[[], contextlib.AbstractA
             async with serving(config, listener):
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-    yield serve
+    return serve
 
 
 Serve = Callable[[], contextlib.AbstractAsyncContextManager[str]]
@@ -86,7 +86,9 @@ def fits(hand: Phone) -> None:
     assert [line for line in hand.console() if "401" not in line] == []
 
 
-async def test_list_and_story_fit_and_are_walked_without_scripts(world: World, hand: Phone, serve: Serve) -> None:
+async def test_list_and_story_fit_and_are_walked_without_scripts(
+    world: World, hand: Phone, serve: Serve
+) -> None:
     await recovered(world)
     query = (await viewing.new_link(world.engine, world.tenant, None)).partition("?")[2]
     async with serve() as root:
@@ -143,7 +145,9 @@ def _inflated(pdf: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-async def test_the_pin_is_asked_for_in_the_second_step(world: World, hand: Phone, serve: Serve, script: bool) -> None:
+async def test_the_pin_is_asked_for_in_the_second_step(
+    world: World, hand: Phone, serve: Serve, script: bool
+) -> None:
     world.engine = replace(world.engine, rules=Rules(pin=PinFor.ALWAYS, break_glass=True))
     await world.engine.store.transact(lambda tx: tx.execute("UPDATE contact SET role = 'admin'"))
     await world.engine.store.transact(lambda tx: people.set_pin(tx, world.tenant, "Tariro", seal_pin(PIN)))
@@ -163,7 +167,11 @@ async def test_the_pin_is_asked_for_in_the_second_step(world: World, hand: Phone
             assert "This is not your PIN" in hand.text
             assert world.action.runs == []
             hand.tap("It cannot wait for the others")
-            panel = hand.evaluate("document.getElementById('decide').getBoundingClientRect().height") if script else 0
+            panel = (
+                hand.evaluate("document.getElementById('decide').getBoundingClientRect().height")
+                if script
+                else 0
+            )
             assert panel <= HEIGHT, "all of it can be reached"
             glass = hand.driver.find_element("css selector", "form[action$=break-glass]")
             glass.find_element("name", "reason").send_keys("Customers cannot pay")
