@@ -14,6 +14,8 @@ BODY_S = 15.0
 """How long its body may take: of its first byte as of its last, so that dripping does not help."""
 MOST = 1000
 """With more connections than this, the one that has kept us waiting for longest makes room."""
+SURELY_S = 2.0
+"""Who waits for less may have sent already what we, in a crowd, have not read yet."""
 
 
 class PatientProtocol(H11Protocol):
@@ -66,6 +68,8 @@ class PatientProtocol(H11Protocol):
         self.transport.abort()
 
     def _make_room(self) -> None:
-        waiting: list[Any] = [c for c in self.connections if getattr(c, "owed", None) is not None]
+        before = self.loop.time() - SURELY_S
+        connections: Any = self.connections
+        waiting = [c for c in connections if c.owed is not None and c.since < before]
         if waiting:
             min(waiting, key=lambda connection: connection.since).cut()
