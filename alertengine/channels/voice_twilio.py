@@ -168,7 +168,8 @@ def _asking(said: str, voice: str, action: str, times: int) -> str:
 def spoken(message: Message) -> str:
     """The message as a voice reads it."""
     words = message.words
-    said = aloud(" ".join((words("voice.greeting"), message.title, *message.body)), words)
+    lines = [line for line in message.body if "://" not in line]
+    said = aloud(" ".join((words("voice.greeting"), message.title, *lines)), words)
     return f"{said} {words('voice.link')}" if message.url else said
 
 

@@ -16,7 +16,7 @@ from alertengine.core.authority import Asker, PinShown
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import Said
-from alertengine.core.message import MessageKind
+from alertengine.core.message import MessageKind, may_ask
 from alertengine.core.model import Actor, Contact, Service, Tenant
 from alertengine.core.people import Crowd, may_decide
 from alertengine.errors import (
@@ -200,7 +200,9 @@ async def _by_link(
         event = decision(tx, incident, claims, asks, told)
         if not links.spend(tx, claims.tenant_id, claims.incident_id, claims.jti, tx.now(engine.now())):
             raise TokenUsed
-        return _append(engine, tx, incident, event)
+        state = _append(engine, tx, incident, event)
+        _send_next(engine, tx, incident, contact)
+        return state
 
     try:
         # What is too late or used up costs nobody a try of their PIN.
@@ -212,6 +214,15 @@ async def _by_link(
 
 
 _NO_PIN = PinShown.MISSING
+
+
+def _send_next(engine: Engine, tx: Transaction, incident: Incident, contact: Contact) -> None:
+    """Who was told of several at once and decided one gets the next one's link."""
+    for beside in tx.fetch(outbox.unlinked_beside(incident.tenant_id, incident.id, contact.id)):
+        other = tx.fetch(incidents.incident(incident.tenant_id, beside))
+        if other is not None and may_ask(MessageKind.LINK, other):
+            append(engine, tx, other, [], MessageKind.LINK, only=contact)
+            return
 
 
 async def _by_operator(

@@ -126,6 +126,19 @@ def told_with(tenant: str, jti: str, incident: str) -> Query[list[str]]:
     )
 
 
+def unlinked_beside(tenant: str, incident: str, contact: str) -> Query[list[str]]:
+    """Incidents that this contact was told of together with that one, and was sent no link of their own for."""
+    return Query(
+        sql="SELECT DISTINCT o.incident FROM about AS m JOIN delivery AS d ON d.id = m.delivery"
+        " JOIN about AS o ON o.delivery = m.delivery AND o.incident <> m.incident"
+        " WHERE m.tenant = ? AND m.incident = ? AND d.contact = ? AND NOT EXISTS ("
+        " SELECT 1 FROM delivery AS l WHERE l.tenant = d.tenant AND l.incident = o.incident"
+        " AND l.contact = d.contact AND l.kind = 'link') ORDER BY o.incident",
+        params=(tenant, incident, contact),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
 def told(tenant: str, incident: str) -> Query[list[str]]:
     """The people who were told of an incident, as they are called now; of those whose messages died nobody was."""
     return Query(

@@ -65,6 +65,21 @@ async def test_who_takes_on_a_message_of_several_takes_on_all_of_them(team: Team
     assert Counter(kind for _, kind in team.sent) == {"acknowledged": 3}
 
 
+async def test_who_decides_one_of_several_gets_the_link_of_the_next(team: Team) -> None:
+    names = await many(team, 3)
+    opened = set(await team.tick(failing=names))
+    await team.tick(2, failing=names)
+    engine = team.world.engine
+    decided = []
+    for _ in range(3):
+        token = team.chat.last_token
+        team.forget()
+        decided.append((await approve.reject(engine, token, {})).id)
+        await team.world.settle()
+    assert set(decided) == opened
+    assert "link" not in [kind for _, kind in team.sent]
+
+
 async def test_what_comes_while_a_message_waits_is_told_in_it_and_what_comes_later_by_itself(
     team: Team,
 ) -> None:
