@@ -1,7 +1,8 @@
 """Many incidents while every third request fails: python tests/channels/storm.py 1000
 
 Each alert must arrive, or be dead with its reason; and no provider may get more messages than were taken or
-left without an answer.
+left without an answer. Then a crowd of services fails at once and nobody answers: whoever the steps name is told,
+in few messages.
 """
 
 from __future__ import annotations
@@ -12,16 +13,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from alertengine.channels import exchange
-from alertengine.pipeline.advance import advance
+from alertengine.core.escalation import EscalationStep
+from alertengine.core.policy import Policy
+from alertengine.pipeline.advance import advance, sweep
 from alertengine.pipeline.deliver import deliver_due
+from alertengine.pipeline.poll import poll
 from alertengine.pipeline.receipts import watch
 from alertengine.pipeline.rehearse import rehearse
+from alertengine.store import directory
 from alertengine.store.base import Query
+from alertengine.testing import critical_report, healthy_report
 from alertengine.testing.wire import telegram, twilio
 from alertengine.testing.wire.loopback import Misbehave, Reply
 
@@ -154,6 +160,77 @@ async def _outcome(line: Any) -> Outcome:
     return found
 
 
+@dataclass
+class Crowd:
+    """Services that failed at once: to whom each step reached, and how many messages that took."""
+
+    incidents: int = 0
+    told: Counter[str] = field(default_factory=Counter)
+    messages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    escalations: int = 0
+    open: int = 0
+
+
+async def crowd(line: Any, services: int, seed: int) -> Crowd:
+    """`line` has Tariro as in `storm`, and Rudo, whom the second step names. They fail for ten minutes."""
+    draw, world = random.Random(seed), line.world
+    for name, server in line.servers.items():
+        server.plan = Weather(draw, LOST[name])
+    steps = (EscalationStep(who=("Tariro",)), EscalationStep(after_s=120, who=("Rudo",)))
+    world.engine = replace(world.engine, policy=Policy(steps=steps))
+    names = [replace(world.service, id=world.engine.new_id("svc"), name=f"svc {n}") for n in range(services)]
+    for service in names:
+        await world.engine.store.transact(lambda tx, one=service: directory.add_service(tx, one))
+    told: set[str] = set()
+    for second in range(0, 1200, 10):
+        world.source.report = critical_report() if second < 600 else healthy_report()
+        for service in names:
+            await poll(world.engine, service)
+        for _ in range(10):
+            await sweep(world.engine)
+            await deliver_due(world.engine)
+            await _report(line.servers["whatsapp"], draw, told)
+            await watch(world.engine)
+            world.clock.advance(1)
+    return await _crowd(line)
+
+
+async def _crowd(line: Any) -> Crowd:
+    engine, found = line.world.engine, Crowd()
+    for incident, person, kind, state in await engine.store.fetch(_TOLD):
+        found.told[f"{person} {kind} {state}"] += 1
+        assert incident
+    found.messages = Counter(dict(await engine.store.fetch(_SENT)))
+    found.escalations = (await engine.store.fetch(_ESCALATED))[0][0]
+    rows = await engine.store.fetch(_CLOSED)
+    found.incidents = sum(number for _, number in rows)
+    found.open = sum(number for closed, number in rows if not closed)
+    return found
+
+
+_TOLD = Query(
+    sql="SELECT DISTINCT a.incident, c.name, d.kind, CASE WHEN d.state = 'dead' THEN 'dead' ELSE 'arrived' END"
+    " FROM about AS a JOIN delivery AS d ON d.id = a.delivery JOIN contact AS c ON c.id = d.contact",
+    params=(),
+    decode=lambda rows: [tuple(row) for row in rows],
+)
+_SENT = Query(
+    sql="SELECT c.name, d.kind, count(*) FROM delivery AS d JOIN contact AS c ON c.id = d.contact GROUP BY 1, 2",
+    params=(),
+    decode=lambda rows: [((row[0], row[1]), row[2]) for row in rows],
+)
+_ESCALATED = Query(
+    sql="SELECT count(*) FROM event WHERE type = 'incident_escalated'",
+    params=(),
+    decode=lambda rows: [tuple(row) for row in rows],
+)
+_CLOSED = Query(
+    sql="SELECT closed_at IS NOT NULL, count(*) FROM incident GROUP BY 1",
+    params=(),
+    decode=lambda rows: [tuple(row) for row in rows],
+)
+
+
 async def main(number: int) -> None:
     from channels import benches
     from channels.wired import wired
@@ -172,6 +249,15 @@ async def main(number: int) -> None:
                 events = Counter(str(e) for e in await world.engine.store.fetch(_EVENTS))
     print(f"{number} alerts in {time.monotonic() - began:.0f} s: {found}")
     print(dict(events))
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_world(Path(folder)) as world, wired(world, **benches_used) as line:
+            await line.add("Tariro", "whatsapp", benches.PHONE)
+            await line.add("Tariro", "telegram", "1001")
+            await line.add("Rudo", "telegram", "1002")
+            services = max(2, number // 20)
+            print(f"{services} services at once: {await crowd(line, services, 7)}")
+    print(f"in {time.monotonic() - began:.0f} s")
 
 
 _EVENTS = Query(sql="SELECT type FROM event", params=(), decode=lambda rows: [row[0] for row in rows])

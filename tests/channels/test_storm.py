@@ -7,7 +7,7 @@ import pytest
 from alertengine.channels import exchange
 from alertengine.store.base import Query
 from channels import benches
-from channels.storm import storm
+from channels.storm import crowd, storm
 from channels.wired import wired
 from world import World
 
@@ -32,3 +32,20 @@ async def test_every_alert_arrives_or_is_dead_with_its_reason(
     assert set(found.chains) <= {"read", "delivered", "accepted", "dead"}
     assert found.faults > 10
     assert accepted <= found.taken <= accepted + found.without_answer, "no duplicate but where nobody knows"
+
+
+@pytest.mark.slow
+async def test_when_a_crowd_fails_whoever_the_steps_name_is_told_in_few_messages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "TIMEOUT_S", 0.05)
+    async with wired(world, whatsapp=benches.WHATSAPP_TWILIO, telegram=benches.TELEGRAM) as line:
+        await line.add("Tariro", "whatsapp", benches.PHONE)
+        await line.add("Tariro", "telegram", "1001")
+        await line.add("Rudo", "telegram", "1002")
+        found = await crowd(line, 4, 3)
+
+    assert (found.incidents, found.open, found.escalations) == (4, 0, 4)
+    for what in ("Tariro alert", "Rudo escalation"):
+        assert found.told[f"{what} arrived"] + found.told[f"{what} dead"] >= 4
+    assert sum(found.messages.values()) <= 3 * 4
