@@ -71,7 +71,7 @@ class QuietSection(_Section):
     def a_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError("is not a time zone; give one such as Africa/Harare") from error
         return value
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alertengine.cli.failure import NotSo, WrongUse
+from alertengine.cli.failure import WrongUse
 from alertengine.cli.output import moment, say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
@@ -70,10 +70,11 @@ def add(
     }
 
     from alertengine.cli.client import run
+    from alertengine.cli.tenants import meant
 
     async def work(client: Client) -> Json:
         given = {key: value for key, value in body.items() if value is not None}
-        return await client.post(f"/tenant/{await _tenant(client, tenant)}/silences", given)
+        return await client.post(f"/tenant/{await meant(client, tenant)}/silences", given)
 
     made = run(place(ctx, config, data_dir).settings(), work)
     if as_json:
@@ -93,9 +94,10 @@ def listed(
 ) -> None:
     """List the silences that are not over, also those that have not begun."""
     from alertengine.cli.client import run
+    from alertengine.cli.tenants import meant
 
     async def work(client: Client) -> Json:
-        return await client.get(f"/tenant/{await _tenant(client, tenant)}/silences")
+        return await client.get(f"/tenant/{await meant(client, tenant)}/silences")
 
     found = run(place(ctx, config, data_dir).settings(), work)
     if as_json:
@@ -118,9 +120,10 @@ def remove(
     """End a silence now. What it kept quiet and is still broken is told."""
     from alertengine.cli.client import run
     from alertengine.cli.incidents import segment
+    from alertengine.cli.tenants import meant
 
     async def work(client: Client) -> Json:
-        path = f"/tenant/{await _tenant(client, tenant)}/silences/{segment(silence)}/remove"
+        path = f"/tenant/{await meant(client, tenant)}/silences/{segment(silence)}/remove"
         return await client.post(path, {"operator": getpass.getuser()[:80]})
 
     done = run(place(ctx, config, data_dir).settings(), work)
@@ -128,21 +131,6 @@ def remove(
         show_json(done)
     else:
         say(f"{silence} is over.")
-
-
-async def _tenant(client: Client, given: str | None) -> str:
-    from alertengine.cli.incidents import segment
-
-    if given:
-        return segment(given)
-    found = (await client.get("/local/tenants"))["tenants"]
-    if not found:
-        raise NotSo("There is no tenant yet: alertengine onboard.")
-    if len(found) > 1:
-        names = ", ".join(f"{t['tenant_id']} ({t['name']})" for t in found)
-        raise WrongUse(f"There are several tenants; say which with --tenant: {names}")
-    only: str = found[0]["tenant_id"]
-    return only
 
 
 def _seconds(span: str) -> float:

@@ -211,3 +211,20 @@ def test_what_a_request_is_worth_is_checked(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"services\.payments\.value\.POST /pay\.currency"):
         load_settings(file, {"HOME": str(tmp_path)}, {})
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('[[policy.steps]]\nafter_s = 5\nwho = ["Tariro"]', "the first message: after_s = 0"),
+        ("[[policy.steps]]\nafter_s = 0\n[[policy.steps]]\nafter_s = 0", "must be more than the 0"),
+        ('[[policy.steps]]\nafter_s = 0\nchannels = ["pigeon"]', "there is no channel 'pigeon'"),
+        ("[[policy.steps]]\nafter_s = 0\nwho = []", "policy.steps.0.who"),
+        ('[[policy.quiet]]\nbegins = "22:00"\nends = "06:00"\nzone = "Mars/Olympus"', "not a time zone"),
+        ('[[policy.quiet]]\nbegins = "22:00"\nends = "26:00"', "policy.quiet.0.ends"),
+        ("[policy]\nspend_cap = -1", "policy.spend_cap"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(cli: Any, tmp_path: Path, table: str, problem: str) -> None:
+    (tmp_path / "alertengine.toml").write_text(f"{table}\n")
+    assert problem in cli("check", "--config", str(tmp_path / "alertengine.toml"), code=2).stderr
