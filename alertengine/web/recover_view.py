@@ -197,7 +197,7 @@ def _why(facts: Facts) -> dict[str, Any] | None:
     words, source = facts.words, diagnosis["source"]
     return {
         "cause": named_cause(diagnosis["cause"], words),
-        "clear": diagnosis["cause"] != UNCLEAR,
+        "known": diagnosis["cause"] != UNCLEAR,  # not "clear": that is what a dict can do
         "sure": words("page.why.sure", sure=_sure(diagnosis, words)),
         "source": words("page.why.rules") if source == "rules" else words("page.why.model", source=source),
         "summary": diagnosis["summary"],

@@ -66,3 +66,17 @@ def _browser(world: World) -> httpx2.AsyncClient:
 
 async def _speak(world: World, code: str) -> None:
     await world.engine.store.transact(lambda tx: tx.execute("UPDATE contact SET language = ?", code))
+
+
+async def test_a_cause_that_is_not_clear_is_not_called_likely(world: World) -> None:
+    incident = await world.fail()
+    diagnosis = (await world.incident(incident)).diagnosis
+    async with _browser(world) as http:
+        page = await http.get(
+            LINK, params={"token": world.channel.last_token}, headers={"accept": "text/html"}
+        )
+
+    assert diagnosis is not None
+    assert diagnosis["cause"] == "unclear"
+    assert "Not clear yet." in page.text
+    assert "Likely:" not in page.text
