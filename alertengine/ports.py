@@ -55,6 +55,8 @@ class Traits:
     """How fast the provider takes messages, and how many at once."""
     calls: bool = False
     """It rings a telephone."""
+    informs: bool = False
+    """What goes there is a copy: nobody is asked there, and nobody counts as told."""
     kinds: frozenset[MessageKind] = frozenset(MessageKind)
     """What it is used for: nobody is telephoned to hear that all is well."""
 

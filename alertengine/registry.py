@@ -19,6 +19,7 @@ CHANNELS: Mapping[str, str] = {
     "slack": "alertengine.channels.slack:SlackChannel",
     "voice_twilio": "alertengine.channels.voice_twilio:TwilioVoiceChannel",
     "webhook": "alertengine.channels.webhook:WebhookChannel",
+    "apprise": "alertengine.channels.apprise:AppriseChannel",
 }
 BRING_YOUR_OWN = ("webhook", "telegram", "slack")
 """Kinds that need no table of their own: a contact may bring its URL or its bot's token."""

@@ -67,7 +67,8 @@ def _action(action: Data) -> str:
 
 def _queued(data: Data) -> str:
     people = [f"{d.get('contact')} by {d.get('channel')}" for d in data.get("deliveries", ())]
-    return f"{_message(data)} for {', '.join(people) or 'nobody: no contact is verified'}"
+    what = f"a copy of {_message(data)}" if data.get("copies") else _message(data)
+    return f"{what} for {', '.join(people) or 'nobody: no contact is verified'}"
 
 
 def _passed_on(data: Data) -> str:

@@ -30,6 +30,8 @@ class Audience:
     """Who is left alone, and until when."""
     spared: tuple[str, ...] = ()
     """Who has had as many messages as a person can bear."""
+    copies: tuple[Contact, ...] = ()
+    """Where it goes for information alone."""
 
     @property
     def names(self) -> tuple[str, ...]:

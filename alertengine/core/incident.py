@@ -171,6 +171,8 @@ def _diagnosed(state: Incident, event: Event) -> Incident:
 
 def _queued(state: Incident, event: Event) -> Incident:
     data = event.data
+    if data.get("copies"):
+        return state
     ids = frozenset(delivery["delivery_id"] for delivery in data.get("deliveries", ()))
     if data.get("message") != "link" and not data.get("follows"):
         again = data.get("message") == "reminder"

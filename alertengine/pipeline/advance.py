@@ -15,7 +15,7 @@ from alertengine.core.incident import Incident, apply
 from alertengine.core.message import MessageKind
 from alertengine.core.silence import Silence, longest
 from alertengine.errors import Stale
-from alertengine.pipeline.audience import audience, woken
+from alertengine.pipeline.audience import audience, informs, woken
 from alertengine.pipeline.diagnose import GoOn, diagnose, look_again, propose_anew
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
@@ -188,7 +188,8 @@ def _passed_on(
     channels = {c.channel: engine.channel_of(c) for c in people.contacts}
     asked = incident.alert_queued_at
     taken = incident.acknowledged_by
-    everyone = {c.name for c in tx.fetch(directory.contacts(incident.tenant_id)) if c.verified_at}
+    known = tx.fetch(directory.contacts(incident.tenant_id))
+    everyone = {c.name for c in known if c.verified_at and not informs(engine, c)}
     return {
         "turn": turn.number,
         "step": turn.step + 1,

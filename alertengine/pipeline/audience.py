@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertengine.core.audience import BEARABLE_S, Address, Audience, choose
@@ -24,19 +25,23 @@ HEARD_ANYWAY = MessageKind.HEALED
 def audience(
     engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind, turn: Turn | None = None
 ) -> Audience:
-    """The step's people where a decision is first asked for; after that those who were told, and nobody else."""
+    """The step's people where a decision is first asked for; after that those who were told, and nobody else.
+
+    Copies go wherever they are wanted, but for what is kept quiet.
+    """
     now = tx.now(engine.now())
     told = tx.fetch(outbox.told(incident.tenant_id, incident.id))
     step = _step(engine, incident, kind, told, turn, now)
+    copies = () if _is_kept_quiet(incident, kind, told) else _copies(engine, tx, incident, kind)
     if step is None:
-        return Audience()
+        return Audience(copies=copies)
     may_wait = kind in REPEATS or (kind in ASKS and not told)
 
     def quiet(contact: Contact) -> datetime | None:
         return quiet_until(contact, engine.policy.quiet, incident.severity, now) if may_wait else None
 
     had = tx.fetch(outbox.had(incident, now - timedelta(seconds=BEARABLE_S))) if kind in REPEATS else {}
-    return choose(
+    chosen = choose(
         _reach(engine, tx, incident, kind),
         step,
         quiet,
@@ -44,6 +49,7 @@ def audience(
         wakes=incident.severity == "critical" and kind is not MessageKind.REMINDER,
         widens=turn is not None or not told,
     )
+    return replace(chosen, copies=copies)
 
 
 def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience, tuple[str, ...]]:
@@ -63,9 +69,29 @@ def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience
 
 
 def takes(engine: Engine, contact: Contact, kind: MessageKind) -> bool:
-    """Nothing goes to an address that was not verified, and nobody is telephoned to hear that all is well."""
+    """Somebody is told there. Not at an address that was not verified, nor where copies go; and nobody is telephoned
+    to hear that all is well."""
+    return not informs(engine, contact) and _carries(engine, contact, kind)
+
+
+def informs(engine: Engine, contact: Contact) -> bool:
+    """What goes there is a copy."""
+    channel = engine.channel_of(contact)
+    return channel is not None and channel.traits.informs
+
+
+def _carries(engine: Engine, contact: Contact, kind: MessageKind) -> bool:
     channel = engine.channel_of(contact)
     return contact.verified_at is not None and (channel is None or kind in channel.traits.kinds)
+
+
+def _copies(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> tuple[Contact, ...]:
+    found = tx.fetch(directory.contacts(incident.tenant_id))
+    return tuple(c for c in found if informs(engine, c) and _carries(engine, c, kind))
+
+
+def _is_kept_quiet(incident: Incident, kind: MessageKind, told: list[str]) -> bool:
+    return kind is HEARD_ANYWAY and incident.silence_id is not None and not told
 
 
 def _reach(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> list[Address]:
@@ -89,6 +115,6 @@ def _step(
         return EscalationStep(who=(taken.name,))
     if told:
         return EscalationStep(who=tuple(told))
-    if kind is HEARD_ANYWAY and incident.silence_id:
+    if _is_kept_quiet(incident, kind, told):
         return None
     return steps[0] if kind in ASKS or kind in (MessageKind.UNKNOWN, HEARD_ANYWAY) else None

@@ -136,7 +136,8 @@ async def _let_through(engine: Engine, channel: Channel, contact: Contact, deliv
 
 def _claims(engine: Engine, delivery: Delivery, contact: Contact, incident: Incident) -> Claims | None:
     """The link's claims, made anew for each try: it lives from when it was sent. None where nothing is asked."""
-    if not may_ask(delivery.kind, incident) or not may_decide(contact) or incident.action is None:
+    asks = may_ask(delivery.kind, incident) and not delivery.copy
+    if not asks or not may_decide(contact) or incident.action is None:
         return None
     issued = datetime.fromtimestamp(int(engine.now().timestamp()), UTC)
     return Claims(

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from alertengine.core.model import Contact, Service
 from alertengine.errors import AlertEngineError, DeliveryError, HttpError
+from alertengine.pipeline.audience import informs
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Channel, Examination, Examining
 from alertengine.store import directory
@@ -62,7 +63,7 @@ async def examine(engine: Engine) -> list[Check]:
     works += [(f"service {service.name}", _service(engine, service)) for service in services]
     works.append(("diagnosis", lambda: _diagnoser(engine)))
     found = await asyncio.gather(*(_tried(engine, name, work) for name, work in works))
-    people_check = await _tried(engine, "contacts", lambda: _contacts(services, people))
+    people_check = await _tried(engine, "contacts", lambda: _contacts(engine, services, people))
     return [first, _clock(engine, found), *found, people_check]
 
 
@@ -199,10 +200,10 @@ async def _diagnoser(engine: Engine) -> Check:
     return _warned(seen.detail, seen.remedy) if seen.remedy else _ok(seen.detail, seen.at)
 
 
-async def _contacts(services: Sequence[Service], people: Sequence[Contact]) -> Check:
+async def _contacts(engine: Engine, services: Sequence[Service], people: Sequence[Contact]) -> Check:
     if not services:
         return _warned("nothing is watched yet", "alertengine onboard")
-    told = {contact.tenant_id for contact in people if contact.verified_at is not None}
+    told = {c.tenant_id for c in people if c.verified_at is not None and not informs(engine, c)}
     silent = sorted({service.name for service in services if service.tenant_id not in told})
     remedy = "alertengine verify CONTACT sends a new code; alertengine verify CONTACT CODE confirms it."
     if silent:

@@ -20,7 +20,7 @@ def fall_back(
 
     `again`: where there is no other address, the same one is tried once more, with a new message.
     """
-    if not receipts.stop_waiting(tx, delivery):
+    if not receipts.stop_waiting(tx, delivery) or delivery.copy:
         return
     following = _next(engine, tx, delivery, again=again)
     for incident_id, _ in tx.fetch(outbox.about(delivery)):

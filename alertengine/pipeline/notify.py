@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from alertengine.core.audience import Audience
@@ -79,12 +80,28 @@ def queue(
     woken: Sequence[str] = (),
 ) -> list[Event]:
     """Queue the message for these people, and say so. Where there is nobody, only what asks is worth an event."""
-    asks = may_ask(kind, incident) or kind is MessageKind.ALERT
-    if not people.contacts and not asks and kind is not MessageKind.REMINDER:
-        return []
     now = tx.now(engine.now())
     due_at = now + timedelta(seconds=hold_s(engine, tx, incident, kind))
-    deliveries = [_place(engine, tx, incident, kind, c, now, due_at, follows) for c in people.contacts]
+    place = partial(_place, engine, tx, incident, kind, now, due_at, follows)
+    asks = may_ask(kind, incident) or kind is MessageKind.ALERT
+    queued = []
+    if people.contacts or asks or kind is MessageKind.REMINDER:
+        deliveries = [place(contact) for contact in people.contacts]
+        queued.append(_queued(incident, kind, people, deliveries, asks, follows, woken))
+    if people.copies:
+        queued.append(_copied(incident, kind, [place(contact, copy=True) for contact in people.copies]))
+    return tx.append(incident.tenant_id, incident.id, queued, incident.version, now) if queued else []
+
+
+def _queued(
+    incident: Incident,
+    kind: MessageKind,
+    people: Audience,
+    deliveries: list[dict[str, Any]],
+    asks: bool,
+    follows: tuple[Delivery, str] | None,
+    woken: Sequence[str],
+) -> NewEvent:
     data = {
         "message": str(kind),
         "asks": asks,
@@ -99,8 +116,19 @@ def queue(
         data["woken"] = list(woken)
     if follows:
         data |= {"follows": follows[0].id, "reason": follows[1]}
-    queued = NewEvent(type=EventType.ALERT_QUEUED, data=data)
-    return tx.append(incident.tenant_id, incident.id, [queued], incident.version, now)
+    return NewEvent(type=EventType.ALERT_QUEUED, data=data)
+
+
+def _copied(incident: Incident, kind: MessageKind, deliveries: list[dict[str, Any]]) -> NewEvent:
+    """An event of its own: what is told to people does not hang on it."""
+    data = {
+        "message": str(kind),
+        "asks": False,
+        "copies": True,
+        "round": incident.round,
+        "deliveries": deliveries,
+    }
+    return NewEvent(type=EventType.ALERT_QUEUED, data=data)
 
 
 def _place(
@@ -108,10 +136,12 @@ def _place(
     tx: Transaction,
     incident: Incident,
     kind: MessageKind,
-    contact: Contact,
     now: datetime,
     due_at: datetime,
     follows: tuple[Delivery, str] | None,
+    contact: Contact,
+    *,
+    copy: bool = False,
 ) -> dict[str, Any]:
     """A message of its own, or a line in one to the same person that is about to leave."""
     new = Delivery(
@@ -124,6 +154,7 @@ def _place(
         seq=incident.version + 1,
         queued_at=now,
         follows=follows[0].id if follows else None,
+        copy=copy,
     )
     shared = None if incident.is_test or kind not in TOGETHER else tx.fetch(outbox.joinable(new))
     if shared is None:
@@ -164,7 +195,9 @@ def tell(
             "contact": contact.name if contact else delivery.contact_id,
             "channel": contact.channel if contact else "",
             "attempt": attempt,
-            "asks": may_ask(delivery.kind, incident) or delivery.kind is MessageKind.ALERT,
+            "asks": not delivery.copy
+            and (may_ask(delivery.kind, incident) or delivery.kind is MessageKind.ALERT),
+            **({"copies": True} if delivery.copy else {}),
             **more,
         }
         append(engine, tx, incident, [NewEvent(type=kind, data=data)])

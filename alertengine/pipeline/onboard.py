@@ -240,9 +240,18 @@ def new_contact(engine: Engine, tenant: str, new: NewContact, given: Given) -> C
     complaint = channel.complaint(contact)
     if complaint:
         raise Invalid(f"contacts: {contact.name}: {complaint}")
+    if channel.traits.informs:
+        return _informed(engine, contact)
     # The operator's own terminal and webhooks need no proof that somebody is there.
     known_to_be_there = given is Given.OPERATOR and channel.kind in ("console", "webhook")
     return replace(contact, verified_at=engine.now()) if known_to_be_there else contact
+
+
+def _informed(engine: Engine, contact: Contact) -> Contact:
+    """Where copies go nobody decides, and there is nobody to prove anything."""
+    if contact.given_by is Given.TENANT:
+        raise Invalid("contacts: where copies go is named by the operator alone")
+    return replace(contact, role=Role.VIEWER, verified_at=engine.now())
 
 
 def _log(tx: Transaction, engine: Engine, tenant: Tenant, service: Service) -> None:

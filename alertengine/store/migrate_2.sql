@@ -171,3 +171,6 @@ CREATE TABLE postage (
     capped INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, month)
 ) STRICT, WITHOUT ROWID;
+
+-- A message for information alone: nobody is asked by it, nor counts as told.
+ALTER TABLE delivery ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;

@@ -30,6 +30,8 @@ class Delivery:
     """Attempts that an operator's retry forgave; they count no more, and the provider sees a new key."""
     follows: str | None = None
     """The delivery that it stands in for."""
+    copy: bool = False
+    """Nobody is asked by it, nor counts as told."""
 
     @property
     def key(self) -> str:
@@ -68,8 +70,8 @@ class Attempt:
 def queue(tx: Transaction, new: Delivery, due_at: datetime, fallback_at: datetime) -> None:
     tx.execute(
         "INSERT INTO delivery"
-        " (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, fallback_at, follows, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        " (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, fallback_at, follows, copy, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
         new.id,
         new.tenant_id,
         new.incident_id,
@@ -81,6 +83,7 @@ def queue(tx: Transaction, new: Delivery, due_at: datetime, fallback_at: datetim
         rfc3339(due_at),
         rfc3339(fallback_at),
         new.follows,
+        int(new.copy),
     )
     join(tx, new.id, new)
 
@@ -144,7 +147,7 @@ def told(tenant: str, incident: str) -> Query[list[str]]:
     return Query(
         sql="SELECT DISTINCT c.name FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
         " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
-        " WHERE a.tenant = ? AND a.incident = ? AND d.state <> 'dead' ORDER BY c.name",
+        " WHERE a.tenant = ? AND a.incident = ? AND d.state <> 'dead' AND d.copy = 0 ORDER BY c.name",
         params=(tenant, incident),
         decode=lambda rows: [row[0] for row in rows],
     )
@@ -160,7 +163,7 @@ def had(incident: Incident, since: datetime) -> Query[dict[str, int]]:
         " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
         " WHERE a.tenant = ? AND a.incident = ? AND a.seq > ? AND d.queued_at > ? AND d.state <> 'dead'"
         " AND NOT EXISTS (SELECT 1 FROM delivery AS f WHERE f.tenant = d.tenant AND f.follows = d.id)"
-        " GROUP BY c.name",
+        " AND d.copy = 0 GROUP BY c.name",
         params=(incident.tenant_id, incident.id, incident.news_seq, rfc3339(since)),
         decode=_by_person,
     )
@@ -325,7 +328,7 @@ def delivery(tenant: str, delivery_id: str) -> Query[tuple[Delivery, str] | None
     return Query(
         sql=f"SELECT {DELIVERY}, d.state FROM delivery AS d WHERE d.tenant = ? AND d.id = ?",  # noqa: S608
         params=(tenant, delivery_id),
-        decode=lambda rows: (delivery_of(rows[0]), rows[0][11]) if rows else None,
+        decode=lambda rows: (delivery_of(rows[0]), rows[0][12]) if rows else None,
     )
 
 
@@ -360,7 +363,10 @@ def last_outcomes() -> Query[dict[str, tuple[str, str | None]]]:
     )
 
 
-DELIVERY = "d.id, d.tenant, d.incident, d.contact, d.kind, d.jti, d.seq, d.queued_at, d.attempts, d.forgiven, d.follows"
+DELIVERY = (
+    "d.id, d.tenant, d.incident, d.contact, d.kind, d.jti, d.seq, d.queued_at, d.attempts, d.forgiven,"
+    " d.follows, d.copy"
+)
 
 
 def delivery_of(row: Row) -> Delivery:
@@ -376,6 +382,7 @@ def delivery_of(row: Row) -> Delivery:
         attempts=row[8],
         forgiven=row[9],
         follows=row[10],
+        copy=bool(row[11]),
     )
 
 

@@ -18,7 +18,7 @@ def of_message(provider: str, message_id: str) -> Query[tuple[Delivery, int] | N
         sql=f"SELECT {DELIVERY}, a.attempt FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery"  # noqa: S608
         " WHERE a.provider_message_id = ? AND a.provider = ?",
         params=(message_id, provider),
-        decode=lambda rows: (delivery_of(rows[0]), rows[0][11]) if rows else None,
+        decode=lambda rows: (delivery_of(rows[0]), rows[0][12]) if rows else None,
     )
 
 
@@ -61,7 +61,7 @@ def waiting(limit: int) -> Query[list[tuple[Delivery, str, str | None, datetime]
         " WHERE d.fallback_at IS NOT NULL ORDER BY d.fallback_at LIMIT ?",
         params=(limit,),
         decode=lambda rows: [
-            (delivery_of(row), row[11], row[12], datetime.fromisoformat(row[13])) for row in rows
+            (delivery_of(row), row[12], row[13], datetime.fromisoformat(row[14])) for row in rows
         ],
     )
 

@@ -79,12 +79,15 @@ def _with(
     model: type[BaseModel], plain: dict[str, Any], kind: str, field: str
 ) -> tuple[dict[str, Any], list[str]]:
     value = canary(f"{kind}.{field}")
+    if field == "urls":
+        value = f"{CLOSED.replace('http', 'json')}/canary-of-{kind}-{field}"
     if field.endswith("url"):
         value = f"{CLOSED}/canary-of-{kind}-{field}"
     rest = {key: kept for key, kept in plain.items() if key not in secret_fields(model)}
     beside = TOGETHER.get((kind, field), {})
+    listed = model.model_json_schema()["properties"][field].get("type") == "array"
     for base in ({**plain, **_nowhere(model)}, {**rest, **_nowhere(model), **beside}):
-        given = {**base, field: value}
+        given = {**base, field: [value] if listed else value}
         try:
             model.model_validate(given)
         except ValidationError:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from alertengine import registry
 from alertengine.core.model import Contact
 from alertengine.errors import Fault
@@ -33,6 +35,8 @@ class Bench:
     limited: Reply
     """Too many requests, come back in 7 seconds."""
     refusals: tuple[tuple[Reply, Fault], ...]
+    says_why: bool = True
+    """A failure is told with its reason, so that what is next can be decided by it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Open:
 
 @asynccontextmanager
 async def opened(bench: Bench, public_url: str | None = None) -> AsyncIterator[Open]:
+    if bench.kind == "apprise":
+        pytest.importorskip("apprise", reason="pip install 'alertengine[apprise]'")
     http = Http()
     tools = Tools(
         http=http,
@@ -90,6 +96,11 @@ def _sent_settings(server: Any) -> dict[str, Any]:
 
 def _webhook(server: Any) -> dict[str, Any]:
     return {"url": server.url + webhooks.PATH, "secret": webhooks.SECRET}
+
+
+def _apprise_settings(server: Any) -> dict[str, Any]:
+    host = server.url.removeprefix("http://")
+    return {"urls": [f"json://ops:{webhooks.ROUTING_KEY}@{host}{webhooks.PATH}"]}
 
 
 def _form(form: str) -> Settings:
@@ -227,6 +238,16 @@ DISCORD = Bench(
     limited=replied({"message": "You are being rate limited.", "retry_after": 7.0, "global": False}, 429),
     refusals=((replied({"code": 10015}, 404), Fault.RECIPIENT), (Reply(status=400), Fault.CONFIG)),
 )
+APPRISE = Bench(
+    kind="apprise",
+    server=webhooks.AppriseReceiver,
+    settings=_apprise_settings,
+    address="",
+    secrets=(webhooks.ROUTING_KEY, webhooks.PATH),
+    limited=Reply(status=429),
+    refusals=(),
+    says_why=False,
+)
 BENCHES: Mapping[str, Bench] = {
     "telegram": TELEGRAM,
     "whatsapp_twilio": WHATSAPP_TWILIO,
@@ -238,4 +259,5 @@ BENCHES: Mapping[str, Bench] = {
     "pagerduty": PAGERDUTY,
     "teams": TEAMS,
     "discord": DISCORD,
+    "apprise": APPRISE,
 }

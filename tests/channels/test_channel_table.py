@@ -51,9 +51,15 @@ async def _row(name: str, bench: Bench) -> str:
         _yes(hasattr(channel, "answer") and (traits.chats or _hears(bench))),
         _yes(traits.amends),
         _yes(traits.invites),
-        "what is urgent" if traits.kinds != frozenset(MessageKind) else "everything",
+        _use(traits),
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _use(traits: Traits) -> str:
+    if traits.informs:
+        return "information alone"
+    return "what is urgent" if traits.kinds != frozenset(MessageKind) else "everything"
 
 
 def _hears(bench: Bench) -> bool:

@@ -20,6 +20,8 @@ from channels.letters import KEY, URL, alert, failure, hostile, recovered, worst
 NO_PROVIDER = {"console"}
 """Kinds that ask nobody."""
 every_channel = pytest.mark.parametrize("bench", BENCHES.values(), ids=BENCHES.keys())
+_TELLING = {name: bench for name, bench in BENCHES.items() if bench.says_why}
+every_telling_channel = pytest.mark.parametrize("bench", _TELLING.values(), ids=_TELLING.keys())
 
 
 def test_every_kind_stands_on_a_bench() -> None:
@@ -63,7 +65,7 @@ async def test_the_worst_fits_in_every_language(bench: Bench, code: str) -> None
         assert bench_open.taken == 1
 
 
-@every_channel
+@every_telling_channel
 async def test_every_refusal_is_taken_for_what_it_is(bench: Bench) -> None:
     async with opened(bench) as bench_open:
         for reply, fault in bench.refusals:
@@ -74,7 +76,7 @@ async def test_every_refusal_is_taken_for_what_it_is(bench: Bench) -> None:
         assert len(bench_open.server.requests) == len(bench.refusals), "a channel tries once"
 
 
-@every_channel
+@every_telling_channel
 async def test_a_limit_says_how_long_to_wait(bench: Bench) -> None:
     async with opened(bench) as bench_open:
         bench_open.server.plan = [bench.limited]
@@ -92,7 +94,7 @@ async def test_an_answer_without_sense_is_tried_again(bench: Bench, status: int)
         assert (await failure(bench_open)).fault is Fault.RETRY
 
 
-@every_channel
+@every_telling_channel
 @pytest.mark.parametrize("act", [Misbehave.HANG, Misbehave.DRIP, Misbehave.CUT])
 async def test_no_whole_answer_is_an_unknown_outcome(
     bench: Bench, act: Misbehave, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""Receivers of webhooks: Standard Webhooks, PagerDuty, Microsoft Teams, Discord."""
+"""Receivers of webhooks: Standard Webhooks, PagerDuty, Microsoft Teams, Discord; and what apprise sends as JSON."""
 
 from __future__ import annotations
 
@@ -120,3 +120,22 @@ class DiscordServer(FormReceiver):
 
     def taken(self, body: dict[str, Any]) -> Reply:
         return Reply(status=204)
+
+
+class AppriseReceiver(FormReceiver):
+    """What apprise's `json://` notifies."""
+
+    def fault(self, body: dict[str, Any]) -> str | None:
+        if body.get("version") != "1.0" or body.get("type") not in ("info", "success", "warning", "failure"):
+            return "version 1.0 and a type are needed"
+        if body.get("attachments") != []:
+            return "nothing is attached"
+        title, text = body.get("title", ""), body.get("message", "")
+        return (
+            None
+            if 1 <= len(title) <= 250 and 1 <= len(text) <= 1024
+            else "title: 1 to 250, message: 1 to 1024"
+        )
+
+    def taken(self, body: dict[str, Any]) -> Reply:
+        return Reply(status=200)
