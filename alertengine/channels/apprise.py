@@ -43,13 +43,13 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["apprise"]
-    urls: tuple[SecretStr, ...] = Field(min_length=1)
+    urls: list[SecretStr] = Field(min_length=1)
 
     @field_validator("urls", mode="before")
     @classmethod
     def one_a_line(cls, value: Any) -> Any:
         """In a file or in the environment."""
-        return tuple(value.split()) if isinstance(value, str) else value
+        return value.split() if isinstance(value, str) else value
 
 
 EXAMPLE = """

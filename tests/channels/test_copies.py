@@ -163,7 +163,7 @@ def test_without_the_package_the_start_says_what_to_install(monkeypatch: pytest.
 
 
 def test_a_url_that_is_none_is_told_by_its_place_alone() -> None:
-    config = apprise.Config(kind="apprise", urls=("json://127.0.0.1", "nonsense-secretword"))
+    config = apprise.Config(kind="apprise", urls=["json://127.0.0.1", "nonsense-secretword"])
     with pytest.raises(ConfigError, match=r"urls\[1\]") as caught:
         apprise.AppriseChannel("board", config, None)  # type: ignore[arg-type]
     assert "secretword" not in str(caught.value)
