@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
@@ -54,6 +54,24 @@ class Client:
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         given = {key: value for key, value in params.items() if value is not None}
         return await self._ask("GET", path, params=given)
+
+    async def save(self, path: str, file: IO[bytes], **params: Any) -> None:
+        """What is answered, written to the file as it comes."""
+        given = {key: value for key, value in params.items() if value is not None}
+        loop = asyncio.get_running_loop()
+        try:
+            async with (
+                asyncio.timeout(ANSWER_S) as patience,
+                self._http.stream("GET", path, params=given) as answer,
+            ):
+                if not answer.is_success:
+                    await answer.aread()
+                    _read(answer)
+                async for part in answer.aiter_bytes():
+                    file.write(part)
+                    patience.reschedule(loop.time() + ANSWER_S)
+        except (httpx2.HTTPError, TimeoutError) as error:
+            raise _unreachable(self._data) from error
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return await self._write("POST", path, json=dict(body or {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import is_zipfile
 
 import typer
 
@@ -12,6 +13,8 @@ from alertengine.cli.output import say, show_json, visible
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alertengine.config import Settings
     from alertengine.ledger.note import Checkpoint
     from alertengine.ledger.verify import Report
@@ -137,10 +140,13 @@ def export(
 def verify_bundle(
     file: Annotated[Path, typer.Argument(metavar="FILE")], vkey: Keys = None, as_json: AsJson = False
 ) -> None:
-    """Verify an evidence bundle. Needs neither the daemon nor the database."""
+    """Verify an evidence bundle, or a ZIP of them. Needs neither the daemon nor the database."""
     from alertengine.ledger.bundle import BundleError, check
 
     try:
+        if is_zipfile(file):
+            _verify_archive(file, vkey or (), as_json)
+            return
         evidence = check(file.read_bytes(), vkey or ())
     except OSError as error:
         raise NotSo(f"{file} cannot be read ({error.strerror}).") from error
@@ -172,6 +178,29 @@ def verify_bundle(
         say(
             f"by the key that the bundle itself names; compare it with the operator's: {visible(evidence.vkeys[0])}"
         )
+
+
+def _verify_archive(file: Path, vkeys: Sequence[str], as_json: bool) -> None:
+    from alertengine.ledger.archive import check_archive
+
+    found = check_archive(file, vkeys)
+    if as_json:
+        show_json(
+            {
+                "verified": True,
+                "key_trusted": found.trusted,
+                "vkeys": list(found.vkeys),
+                "tenant_id": found.tenant_id,
+                "incidents": list(found.incidents),
+            }
+        )
+        return
+    for row in found.incidents:
+        typer.echo(visible(f"{row.get('opened_at')}  {row['incident_id']}  {row.get('title')}"))
+    typer.echo(visible(f"verified: {len(found.incidents)} incidents of {found.tenant_id}"))
+    if not found.trusted and found.vkeys:
+        keys = ", ".join(found.vkeys)
+        say(f"by the keys that the bundles themselves name; compare with the operator's: {visible(keys)}")
 
 
 @app.command("rotate-key")

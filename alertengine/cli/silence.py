@@ -63,8 +63,8 @@ def add(
         "reason": reason,
         "service": service,
         "route": route,
-        "starts_at": _time("--from", starts),
-        "until": _time("--until", until),
+        "starts_at": given_time("--from", starts),
+        "until": given_time("--until", until),
         "for_s": _seconds(span) if span else None,
         "operator": getpass.getuser()[:80],
     }
@@ -141,7 +141,7 @@ def _seconds(span: str) -> float:
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
 
 
-def _time(flag: str, given: str | None) -> str | None:
+def given_time(flag: str, given: str | None) -> str | None:
     """A time without a zone is one on this machine's wall."""
     if given is None:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,6 +112,53 @@ def plan(
     body = {"plan": name}
     after = ask(ctx, config, data_dir, tenant, lambda client, path: client.post(f"{path}/plan", body))
     _done(after, as_json, f"{after['name']} is on the plan {after['plan']}.")
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the ZIP goes.")],
+    tenant: TenantName = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="What was opened from then on (2026-01-31T06:00); else all."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="TIME", help="What was opened before then; else up to now."),
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Write a tenant's incidents as evidence bundles in one ZIP, for auditors."""
+    from alertengine.cli.silence import given_time
+    from alertengine.ledger.archive import read_manifest
+    from alertengine.ledger.bundle import BundleError
+
+    begin, end = given_time("--since", since), given_time("--until", until)
+    part = output.with_name(f"{output.name}.part")
+
+    async def work(client: Client, path: str) -> Json:
+        await client.save(f"{path}/export", file, since=begin, until=end)
+        return {}
+
+    try:
+        with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            ask(ctx, config, data_dir, tenant, work)
+        made = read_manifest(part)
+        part.replace(output)
+    except OSError as error:
+        raise NotSo(f"{output} cannot be written ({error.strerror}).") from error
+    except BundleError as error:
+        raise NotSo(f"The answer was cut off: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    answer = {"file": str(output), "tenant_id": made["tenant_id"], "incidents": len(made["incidents"])}
+    check = f"Check it with: alertengine ledger verify-bundle {output}"
+    _done(answer, as_json, f"{output}: {answer['incidents']} incidents of {made['tenant_id']}. {check}")
 
 
 @app.command("rotate-key")

@@ -13,6 +13,7 @@ from alertengine.web import (
     audit,
     contacts,
     dlq,
+    export,
     health,
     hooks,
     incidents,
@@ -59,7 +60,7 @@ def create_app(
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]
     routers += [verify.router(engine), services.router(engine), incidents.router(engine)]
     routers += [contacts.router(engine), keys.router(engine), operate.router(engine)]
-    routers.append(silences.router(engine))
+    routers += [silences.router(engine), export.router(engine)]
     routers.append(signin.router(engine))
     if on_socket:
         routers += [local.router(engine), local_people.router(engine)]

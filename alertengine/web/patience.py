@@ -8,10 +8,10 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_S = 20.0
-"""How long the next request may take to be asked whole; longer than a connection is kept without one."""
-BODY_S = 15.0
-"""How long its body may take: of its first byte as of its last, so that dripping does not help."""
+PATIENCE_S = {"head": 20.0, "body": 15.0, "room": 30.0}
+"""How long the next request may take to be asked whole (longer than a connection is kept without one), and its body,
+of its first byte as of its last, so that dripping does not help; how long an answer may find no room on its way
+because nobody reads it."""
 MOST = 1000
 """With more connections than this, the one that has kept us waiting for longest makes room."""
 SURELY_S = 2.0
@@ -39,12 +39,23 @@ class PatientProtocol(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    def pause_writing(self) -> None:
+        """The other side takes nothing of what it asked for."""
+        super().pause_writing()
+        self._wait_for("room")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for(None)
         super().connection_lost(exc)
 
     def _watch(self) -> None:
         state = self.conn.their_state
+        if self.flow is not None and self.flow.write_paused:
+            return
         if state is h11.SEND_BODY:
             self._wait_for("body")
         elif state is h11.IDLE and (self.cycle is None or self.cycle.response_complete):
@@ -61,7 +72,7 @@ class PatientProtocol(H11Protocol):
             self._late = None
         self.owed, self.since = what, self.loop.time()
         if what is not None:
-            self._late = self.loop.call_later(HEAD_S if what == "head" else BODY_S, self.cut)
+            self._late = self.loop.call_later(PATIENCE_S[what], self.cut)
 
     def cut(self) -> None:
         """Not closed but aborted: whoever does not send may not read either."""

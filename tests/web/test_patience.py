@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 @pytest.fixture
 async def port(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    monkeypatch.setattr(patience, "HEAD_S", 0.6)
-    monkeypatch.setattr(patience, "BODY_S", 0.6)
+    for what in patience.PATIENCE_S:
+        monkeypatch.setitem(patience.PATIENCE_S, what, 0.6)
     monkeypatch.setattr(patience, "MOST", 40)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -72,13 +73,32 @@ async def test_who_is_slow_is_cut(port: int, begun: bytes, drop: bytes) -> None:
 
 
 async def test_who_holds_connections_crowds_nobody_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_S", 60)
+    monkeypatch.setitem(patience.PATIENCE_S, "head", 60)
     monkeypatch.setattr(patience, "SURELY_S", 0.0)
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(120)]
     for _ in range(5):
         assert (await ask(port)).startswith(b"HTTP/1.1 200")
     for _, writer in held:
         writer.close()
+
+
+async def test_who_reads_nothing_of_an_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(patience.PATIENCE_S, "room", 0.6)
+    ended = asyncio.Event()
+
+    async def long(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1000):  # what is sent after the cut goes nowhere, at once
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        ended.set()
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        async with serving(_config(long), listener):
+            with socket.create_connection(listener.getsockname()) as asking:
+                asking.sendall(HEALTH)
+                await asyncio.wait_for(ended.wait(), 8)
 
 
 async def test_who_asks_in_time_is_served_again_and_again(port: int) -> None:
