@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import signal
@@ -32,6 +33,8 @@ from alertengine.store import outbox
 from alertengine.store.log import SYSTEM_TREE
 from alertengine.web.app import create_app
 from alertengine.web.patience import MOST, PatientProtocol
+
+log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 3
 FILES = 8192
@@ -68,9 +71,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         engine = await stack.enter_async_context(open_engine(settings))
         own = keys(settings, data)
         admin_key = own.admin_key
-        unknown = await missing(engine, settings.policy.people())
-        if unknown:
-            raise ConfigError(unknown)
+        for problem in await missing(engine, settings.policy.people()):
+            # Somebody who left one tenant must not keep the daemon from watching over all of them.
+            log.warning("%s", problem)
         await engine.store.verify()
         if own.previous:
             with contextlib.suppress(StoreUnavailable):

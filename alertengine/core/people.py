@@ -29,10 +29,14 @@ class Crowd:
     contacts: tuple[Contact, ...]
 
     def of(self, actor: Actor) -> frozenset[str]:
-        """What names the person behind an actor: their names and their own addresses, all that hangs together."""
+        """What names the person behind an actor: their names and their own addresses, all that hangs together.
+
+        An address that nobody proved to be theirs says nothing of who they are.
+        """
+        proven = [c for c in self.contacts if c.verified_at is not None]
         known = {f"name {name_key(actor.name)}", f"id {actor.id}"}
         while True:
-            more = known.union(*(_marks(c) for c in self.contacts if known & _marks(c)))
+            more = known.union(*(_marks(c) for c in proven if known & _marks(c)))
             if more == known:
                 return frozenset(known)
             known = more

@@ -9,12 +9,13 @@ from typing import Any
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.given import Given
 from alertengine.core.model import Actor, Contact, Role, Tenant
+from alertengine.core.people import name_key
 from alertengine.errors import AlertEngineError, Invalid, NotFound
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.invite import by_link_alone
 from alertengine.pipeline.onboard import NewContact, check_plan, new_contact
 from alertengine.pipeline.verify import send_code
-from alertengine.store import directory, system
+from alertengine.store import directory, people, system
 from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ async def add(engine: Engine, tenant: Tenant, new: NewContact, actor: Actor, giv
 
     def work(tx: Transaction) -> None:
         _check_free(tx.fetch(directory.contacts(tenant.id)), contact)
+        _leave(tx, contact)
         directory.add_contact(tx, contact)
         _note(engine, tx, contact, SystemEventType.CONTACT_ADDED, actor)
 
@@ -58,6 +60,7 @@ async def change(
         _check_free([c for c in tx.fetch(directory.contacts(tenant.id)) if c.id != contact_id], after)
         if after != before:
             directory.put_contact(tx, after)
+            _leave(tx, before, after if wanted.given_by is Given.OPERATOR else None)
             _note(engine, tx, after, SystemEventType.CONTACT_CHANGED, actor)
         return after
 
@@ -66,12 +69,14 @@ async def change(
     return after
 
 
-async def remove(engine: Engine, tenant: Tenant, contact_id: str, actor: Actor) -> None:
+async def remove(engine: Engine, tenant: Tenant, contact_id: str, actor: Actor, given: Given) -> None:
     """Told nothing any more, from this moment on; their links decide nothing."""
 
     def work(tx: Transaction) -> None:
         contact = _found(tx, tenant.id, contact_id)
+        _check_viewer(contact, given)
         directory.remove_contact(tx, contact, engine.now())
+        _leave(tx, contact)
         _note(engine, tx, contact, SystemEventType.CONTACT_REMOVED, actor)
 
     await engine.store.transact(work)
@@ -85,8 +90,7 @@ def _found(tx: Transaction, tenant: str, contact_id: str) -> Contact:
 
 
 def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
-    if wanted.given_by is Given.TENANT and before.role is not Role.VIEWER:
-        raise Invalid("role: who may decide is changed by the operator alone")
+    _check_viewer(before, wanted.given_by)
     _check_role(wanted.role or before.role, wanted.given_by)
     moves = wanted.channel not in (None, before.channel) or wanted.address not in (None, before.address)
     new = NewContact(
@@ -99,6 +103,25 @@ def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
     checked = new_contact(engine, before.tenant_id, new, wanted.given_by if moves else before.given_by)
     kept = {"id": before.id} if moves else {"id": before.id, "verified_at": before.verified_at}
     return replace(checked, **kept)
+
+
+def _check_viewer(contact: Contact, given: Given) -> None:
+    """A key that leaked must not be enough to leave a tenant without anybody who is told and may decide."""
+    if given is Given.TENANT and contact.role is not Role.VIEWER:
+        raise Invalid("role: who may decide is changed and removed by the operator alone")
+
+
+def _leave(tx: Transaction, who: Contact, now_called: Contact | None = None) -> None:
+    """A PIN and a mailbox are a person's, not a name's: whoever is called so later begins without.
+
+    They go along with a new name, unless somebody is called so already.
+    """
+    called = [name_key(c.name) for c in tx.fetch(directory.contacts(who.tenant_id))]
+    if name_key(who.name) in called:
+        return
+    if now_called is not None and called.count(name_key(now_called.name)) == 1:
+        people.rename(tx, who.tenant_id, who.name, now_called.name)
+    people.forget(tx, who.tenant_id, who.name)
 
 
 def _check_role(role: Role, given: Given) -> None:

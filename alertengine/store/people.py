@@ -74,6 +74,19 @@ def set_pin(tx: Transaction, tenant: str, name: str, sealed: str | None) -> None
     )
 
 
+def rename(tx: Transaction, tenant: str, name: str, new: str) -> None:
+    """The same person under another name. What was kept for nobody under that name is gone."""
+    if tx.fetch(person(tenant, name)) is not None:
+        forget(tx, tenant, new)
+        tx.execute(
+            "UPDATE person SET name = ? WHERE tenant = ? AND name = ?", name_key(new), tenant, name_key(name)
+        )
+
+
+def forget(tx: Transaction, tenant: str, name: str) -> None:
+    tx.execute("DELETE FROM person WHERE tenant = ? AND name = ?", tenant, name_key(name))
+
+
 def claim_try(tx: Transaction, who: Person, now: datetime, limit: int, locked_till: datetime) -> bool:
     """Count one try before it is made; the last that is left locks the PIN. False where it is locked."""
     changed = tx.execute(

@@ -60,8 +60,8 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.delete("/{contact_id}")
     async def delete_contact(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
-        """Tell them nothing any more; their links decide nothing from now on."""
-        await contacts.remove(engine, await tenant_of(engine, tenant_id), contact_id, who.actor)
+        """Tell them nothing any more; their links decide nothing from now on. With a tenant's key, a viewer."""
+        await contacts.remove(engine, await tenant_of(engine, tenant_id), contact_id, who.actor, who.given)
         return {"removed": True, "tenant_id": tenant_id, "contact_id": contact_id}
 
     @routes.post("/{contact_id}/code", status_code=202)

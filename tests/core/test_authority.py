@@ -121,6 +121,20 @@ def test_addresses_hang_together_over_several_names() -> None:
     assert Crowd(chain).approvers == 1
 
 
+def test_an_address_that_nobody_proved_makes_no_two_people_one() -> None:
+    one, other = (
+        contact("Tariro", address="+263770000001"),
+        contact("Rudo", address="+263770000002"),
+    )
+    said = contact("Tariro", 2, address="+263770000002", role=Role.VIEWER, verified_at=None)
+    crowd = Crowd((one, other, said))
+    assert crowd.approvers == 2
+    assert not crowd.same(one.actor, other.actor)
+    event = decide(proposing(2, given=(one,)), asks(other), crowd)
+    assert event.type is EventType.RECOVERY_AUTHORIZED
+    assert Crowd((one, other, replace(said, verified_at=NOW))).approvers == 1
+
+
 def test_a_place_that_many_read_makes_them_no_one_person() -> None:
     one, other = (contact(n, address="https://hooks.example.com/ops") for n in ("A", "B"))
     event = decide(proposing(2, given=(one,)), asks(other), Crowd((one, other)))
