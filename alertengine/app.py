@@ -7,8 +7,9 @@ import json
 import random
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from alertengine.config import Settings
 from alertengine.core.addresses import Network
 from alertengine.core.model import ActionSpec
 from alertengine.datadir import DataDir
+from alertengine.errors import StoreUnavailable
 from alertengine.http import Http
 from alertengine.ledger.keys import open_signer
 from alertengine.ledger.note import CheckpointSigner
@@ -31,6 +33,7 @@ from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock, Model
 from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
 from alertengine.store import life
+from alertengine.store.base import Store
 from alertengine.tools import Tools
 
 _COMMON = {"kind", "description", "risk", "approvals", "secret"}
@@ -102,11 +105,11 @@ async def open_engine(
         stack.push_async_callback(client.close)
         signs = signer(settings)
         store = await registry.load(registry.STORES, "sqlite").open(
-            settings.store_path, signs, signs.key.name
+            settings.store_path, signs, signs.key.name, settings.mark_path
         )
         stack.push_async_callback(store.close)
         machine = clock or SystemClock()
-        newest = await store.fetch(life.newest())
+        newest = await _newest(store)
         clock = SteadyClock(machine, newest or machine.wall())
         tools = Tools(
             http=client,
@@ -184,6 +187,13 @@ async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
         if model is not None:
             await model.close()
         await client.close()
+
+
+async def _newest(store: Store) -> datetime | None:
+    """The newest time on record; a store that cannot be read tells of that itself."""
+    with suppress(StoreUnavailable):
+        return await store.fetch(life.newest())
+    return None
 
 
 def new_id(prefix: str) -> str:

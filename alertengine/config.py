@@ -61,6 +61,15 @@ class Server(_Section):
 class StoreSection(_Section):
     url: Annotated[str, Field(pattern=r"^sqlite:///")] = "sqlite:///alertengine.db"
     """A path after sqlite:/// ; a relative one lies in the data directory."""
+    mark_file: str | None = None
+    """A second high-water mark, outside the data directory: it tells where the whole directory was put back."""
+
+    @field_validator("mark_file")
+    @classmethod
+    def absolute(cls, value: str | None) -> str | None:
+        if value and not Path(value).is_absolute():
+            raise ValueError("must be an absolute path, best on another disk than the data directory")
+        return value or None
 
 
 class Auth(_Section):
@@ -136,6 +145,11 @@ class Settings:
     @property
     def store_path(self) -> Path:
         return self.data_dir / self.store.url.removeprefix("sqlite:///")
+
+    @property
+    def mark_path(self) -> Path | None:
+        """Where the second high-water mark is kept; None where there is none."""
+        return Path(self.store.mark_file) if self.store.mark_file else None
 
     @property
     def archive_path(self) -> Path | None:

@@ -14,6 +14,7 @@ from alertengine.core.model import Service
 from alertengine.pipeline import limits
 from alertengine.pipeline.advance import advance, sweep
 from alertengine.pipeline.deliver import begin_due
+from alertengine.pipeline.emergency import remember
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
@@ -33,6 +34,7 @@ LISTEN_AGAIN_S = 15.0
 DRAIN_S = 8.0
 HOUR_S = 3600.0
 VERIFY_S = 60.0
+REMEMBER_S = 30.0
 VERIFY_SHARE = 0.01
 """At most this share of the time goes into verifying the ledger, however long it has grown."""
 
@@ -64,6 +66,8 @@ class Scheduler:
         self._every(REFRESH_S, lambda: look(self._engine))
         self._every(KEEP_S, lambda: limits.keep(self._engine))
         self._every(VERIFY_S, self._verify)
+        self._every(REMEMBER_S, lambda: remember(self._engine))
+        await remember(self._engine)
         for work in self._hourly:
             self._every(HOUR_S, work)
         self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
@@ -91,6 +95,8 @@ class Scheduler:
         for service_id in self._polled.keys() - current.keys():
             self._polls.pop(service_id).cancel()
             self._polled.pop(service_id)
+            for known in (self._nudges, self._engine.memory.watches, self._engine.memory.offered):
+                known.pop(service_id, None)
         for service_id, service in current.items():
             if self._polled.get(service_id) != service:
                 self._begin(service)

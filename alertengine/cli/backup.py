@@ -61,4 +61,4 @@ def restore(
 def _place(settings: Settings) -> Place:
     from alertengine.store.backup import Place
 
-    return Place(settings.data_dir, settings.store_path)
+    return Place(settings.data_dir, settings.store_path, settings.mark_path)

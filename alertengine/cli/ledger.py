@@ -214,7 +214,7 @@ def rotate_key(ctx: typer.Context, config: ConfigFile = None, data_dir: DataDire
     data = DataDir(settings.data_dir)
     store = _store(settings)
     with data.held():
-        vkey = rotate(store, data.ledger_key, SystemClock().now())
+        vkey = rotate(store, data.ledger_key, SystemClock().now(), settings.mark_path)
     typer.echo(vkey)
     say(
         "Give this public key to those who check your evidence. Older bundles go on verifying with the old one."
@@ -237,7 +237,7 @@ def accept(
 
     store = _store(settings)
     with DataDir(settings.data_dir).held():
-        offline.accept(store, signer(settings), reason, SystemClock().now())
+        offline.accept(store, signer(settings), reason, SystemClock().now(), settings.mark_path)
     say("Accepted and recorded. Start the daemon again.")
 
 

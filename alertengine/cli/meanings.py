@@ -20,6 +20,8 @@ MEANINGS: Mapping[str, str] = {
     "server.trusted_proxies": "Networks of the reverse proxies in front of this daemon: whoever asks through them is "
     "counted and recorded by `X-Forwarded-For`. Nobody else's headers are believed.",
     "store.url": "A path after `sqlite:///`; a relative one lies in the data directory.",
+    "store.mark_file": "A second high-water mark outside the data directory, best on another disk: it tells where the "
+    "whole directory was put back to an older state.",
     "auth.secret": "At least 32 unguessable characters: signs links, seals stored secrets. Generated in the data "
     "directory unless set. To change it, list the old one in `previous_secrets`.",
     "auth.previous_secrets": "Secrets before this one: links signed and settings sealed with them still read, and what "

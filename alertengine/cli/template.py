@@ -54,6 +54,7 @@ SERVICES = """
 """
 INSTEAD: Mapping[str, object] = {
     "server.base_url": "https://alerts.example.com",
+    "store.mark_file": "/var/lib/elsewhere/alertengine.mark",
     "auth.secret": "32 characters that nobody can guess",
     "auth.admin_key": "16 characters that nobody can guess",
     "policy.decision_timeout_s": 900.0,

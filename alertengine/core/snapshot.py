@@ -152,5 +152,6 @@ _UNREACHABLE: Mapping[str, str] = {
     "status": "its health address answers HTTP {status}",
     "not_json": "its health address answers something that is not JSON",
     "wrong_shape": "its health address answers JSON of another shape ({detail})",
+    "unread": "its health could not be read by AlertEngine itself ({detail})",
     "too_large": "its health address answers too much ({detail})",
 }

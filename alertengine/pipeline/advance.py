@@ -77,8 +77,6 @@ async def sweep(engine: Engine) -> None:
             await advance(engine, tenant, incident_id)
         except Exception as error:
             log.warning("%s could not be advanced: %s", incident_id, error)
-    if engine.store.trouble:
-        await engine.store.probe()
     engine.memory.ticked_at = engine.clock.monotonic()
 
 

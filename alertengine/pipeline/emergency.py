@@ -24,10 +24,24 @@ async def tell_everyone(
     engine: Engine, kind: MessageKind, mode: Mode, title: str, lines: Iterable[str]
 ) -> None:
     """Every verified contact of every tenant, by every channel, at once."""
-    tenants = {service.tenant_id for service in await engine.store.fetch(directory.services())}
-    for tenant in sorted(tenants):
+    await remember(engine)
+    for tenant in sorted(engine.memory.people):
         facts = {"mode": str(mode), "service": "AlertEngine"}
         await tell(engine, tenant, kind, title, tuple(lines), facts)
+
+
+async def remember(engine: Engine) -> None:
+    """Know who is to be told also when the store cannot be asked any more."""
+    try:
+        services = await engine.store.fetch(directory.services())
+        people = {
+            tenant: await engine.store.fetch(directory.contacts(tenant))
+            for tenant in {service.tenant_id for service in services}
+        }
+    except AlertEngineError as error:
+        log.error("The store cannot be read (%s); the contacts known from before are used.", error)
+        return
+    engine.memory.people = people
 
 
 async def unrecorded(engine: Engine, service: Service, title: str) -> None:
@@ -51,11 +65,8 @@ async def tell(
     lines: tuple[str, ...],
     facts: Mapping[str, Any],
 ) -> None:
-    try:
-        people = await engine.store.fetch(directory.contacts(tenant))
-    except AlertEngineError as error:
-        log.error("Nobody of %s can be told: the store cannot be read (%s).", tenant, error)
-        return
+    await remember(engine)
+    people = engine.memory.people.get(tenant, [])
     await asyncio.gather(
         *(_send(engine, contact, kind, title, lines, facts) for contact in _reachable(people))
     )

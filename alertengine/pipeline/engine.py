@@ -24,6 +24,7 @@ from alertengine.core.policy import Policy
 from alertengine.core.spend import Budget, Terms
 from alertengine.http import Http
 from alertengine.passes import PassSigner
+from alertengine.pipeline.bounded import Bounded
 from alertengine.ports import Action, Channel, Diagnoser, Identities, Model, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
@@ -46,7 +47,7 @@ class Memory:
     """By service id."""
     offered: dict[str, tuple[ActionSpec, ...]] = field(default_factory=dict)
     """Recoveries that a service itself offers, by service id."""
-    noted: dict[str, tuple[int, float]] = field(default_factory=dict)
+    noted: dict[str, tuple[int, float]] = field(default_factory=Bounded)
     """How often something was seen, and when it was last recorded (monotonic): floods are counted, not copied."""
     folded: dict[tuple[str, str], Incident] = field(default_factory=dict)
     """Open incidents as they were last seen, by tenant and id: the sweep reads what is new of each alone."""
@@ -55,9 +56,9 @@ class Memory:
     """Set when something was queued."""
     gates: dict[str, Gate] = field(default_factory=dict)
     """By channel."""
-    early: dict[tuple[str, str], Report] = field(default_factory=dict)
+    early: dict[tuple[str, str], Report] = field(default_factory=Bounded)
     """Reports that came before the message they are about was written down as taken; by kind and id."""
-    shown: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=Bounded)
     """Digest of the action that was shown in a chat, by link: what is confirmed there was seen first."""
     limits: dict[str, float] = field(default_factory=dict)
     """When each rate limit is unspent again (monotonic), by name; those taken from last come last."""
@@ -65,7 +66,7 @@ class Memory:
     """Which of them the store does not know yet."""
     unkept_uses: dict[str, datetime] = field(default_factory=dict)
     """When keys were used that the store does not know yet."""
-    looked_up: dict[str, float] = field(default_factory=dict)
+    looked_up: dict[str, float] = field(default_factory=Bounded)
     """When a provider was last asked about a delivery (monotonic)."""
     thinking: set[str] = field(default_factory=set)
     """Incidents whose first message waits for the model, for a moment."""
@@ -73,6 +74,8 @@ class Memory:
     """Questions to the model that are on their way."""
     reread: dict[str, datetime] = field(default_factory=dict)
     """Up to which poll a service's evidence was looked at again; by service id."""
+    people: dict[str, list[Contact]] = field(default_factory=dict)
+    """Everybody, by tenant, for when the store cannot be asked."""
     ticked_at: float | None = None
     """When the sweep last ran (monotonic)."""
     condition: Condition = field(default_factory=Condition)

@@ -25,6 +25,7 @@ async def look(engine: Engine) -> Condition:
     """Look at every part now, record a change of mode, and tell people where it is an emergency."""
     before = engine.memory.condition
     _see_clock(engine)
+    await engine.store.watch()
     after = before.see(await _facts(engine), engine.clock.monotonic())
     engine.memory.condition = after
     if before.mode is not after.mode:
@@ -34,6 +35,8 @@ async def look(engine: Engine) -> Condition:
             engine.spawn(_tell(engine, after))
     if engine.memory.unrecorded and engine.store.trouble is None:
         await _record(engine)
+    if engine.store.trouble:
+        await engine.store.probe()
     return after
 
 
@@ -67,6 +70,7 @@ def loop_trouble(engine: Engine) -> str | None:
 async def _facts(engine: Engine) -> list[Fact]:
     facts = [
         Fact(part="store", trouble=engine.store.trouble, costs=Mode.EMERGENCY),
+        Fact(part="mark", trouble=engine.store.unease),
         Fact(part="loop", trouble=loop_trouble(engine)),
         Fact(part="clock", trouble=engine.clock.look().trouble),
     ]

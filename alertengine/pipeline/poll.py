@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from alertengine.core.detection import Trouble, assess
+from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.events import EventType, NewEvent
-from alertengine.core.model import Service
 from alertengine.core.plans import Feature, plan_of
 from alertengine.core.policy import Policy
-from alertengine.core.snapshot import Health, Snapshot
+from alertengine.core.model import ActionSpec, Service
+from alertengine.core.snapshot import Health, Snapshot, unreachable
 from alertengine.errors import SlotTaken, StoreUnavailable
 from alertengine.pipeline import quota
 from alertengine.pipeline.emergency import unrecorded
@@ -19,18 +21,20 @@ from alertengine.pipeline.engine import Engine
 from alertengine.store import directory, incidents
 from alertengine.store.base import Transaction
 
+log = logging.getLogger(__name__)
+
 
 async def poll(engine: Engine, service: Service) -> str | None:
     """One poll. Answers the service's open incident, if it has one now."""
     before = engine.watch(service.id)
     # From the first sign of trouble on with its evidence: the next poll may find nobody to ask.
     uneasy = before.last is not None and before.last.health is not Health.OK
-    snapshot = await engine.source.poll(service, evidence=uneasy)
+    snapshot = await _read(engine, service, evidence=uneasy)
     watch = before.see(snapshot)
     engine.memory.watches[service.id] = watch
     came_back = before.last is None or before.last.error is not None
     if snapshot.report is not None and (came_back or service.id not in engine.memory.offered):
-        offers = await engine.source.recoveries(service)
+        offers = await _offers(engine, service)
         if offers is not None:
             engine.memory.offered[service.id] = offers
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
@@ -51,6 +55,23 @@ async def _policy(engine: Engine, service: Service) -> Policy:
     if tenant is None or Feature.CUSTOM_THRESHOLDS not in plan_of(engine.plans, tenant.plan).features:
         return engine.policy
     return replace(engine.policy, **service.thresholds)  # type: ignore[arg-type]
+
+
+async def _read(engine: Engine, service: Service, evidence: bool) -> Snapshot:
+    """A reader that breaks is an outage like any other: nobody would be told of the service otherwise."""
+    try:
+        return await engine.source.poll(service, evidence=evidence)
+    except Exception as error:
+        log.exception("%s: its health could not be read", service.name)
+        return unreachable(engine.now(), FetchError(kind="unread", detail=type(error).__name__))
+
+
+async def _offers(engine: Engine, service: Service) -> tuple[ActionSpec, ...] | None:
+    try:
+        return await engine.source.recoveries(service)
+    except Exception:
+        log.exception("%s: its recoveries could not be read", service.name)
+        return None
 
 
 async def _cooling(engine: Engine, service: Service, now: datetime) -> bool:

@@ -34,6 +34,7 @@ class Place:
 
     data_dir: Path
     store: Path
+    mark_file: Path | None = None
 
     @property
     def ledger_key(self) -> Path:
@@ -74,7 +75,13 @@ def restore(place: Place, source: Path, now: datetime) -> Report:
         report = verify_file(place.store, public_keys(place.ledger_key)[:1])
         if not report.verified:
             raise StoreDamaged(f"The store in {source} does not verify: {report.problems[0]}")
-        accept(place.store, open_signer(place.ledger_key, ""), f"restored from {source.name}", now)
+        accept(
+            place.store,
+            open_signer(place.ledger_key, ""),
+            f"restored from {source.name}",
+            now,
+            place.mark_file,
+        )
     except BaseException:
         for file in [*written, *place.store.parent.glob(f"{place.store.name}-*")]:
             file.unlink(missing_ok=True)

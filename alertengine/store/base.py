@@ -43,7 +43,11 @@ class Transaction(Protocol):
 class Store(Protocol):
     @property
     def trouble(self) -> str | None:
-        """Why the last write failed; None once one succeeded again."""
+        """Why the last write or read failed; None once one succeeded again."""
+
+    @property
+    def unease(self) -> str | None:
+        """What does not work beside it, though it goes on without."""
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on the writer's thread; answer once it is durable.
@@ -58,6 +62,10 @@ class Store(Protocol):
 
     async def verify(self) -> Report:
         """Verify everything that is kept; seal the store where it does not verify."""
+
+    async def watch(self) -> None:
+        """A quick look, every few seconds: seal the store where its file was exchanged or its newest entries are not
+        those that were written."""
 
     async def bundle(self, tenant: str, incident: str) -> bytes:
         """The incident's evidence bundle. Raises `NotFound`."""

@@ -11,7 +11,7 @@ from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.merkle import Frontier, peak_coordinates
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.ledger.export import Nodes
-from alertengine.ledger.mark import Mark, Seen
+from alertengine.ledger.mark import FRESH, Mark, Marks, Seen
 from alertengine.store.base import Query
 
 _READ = "SELECT value FROM meta WHERE name = 'incarnation'"
@@ -52,13 +52,45 @@ def bring_forward(db: sqlite3.Connection, now: datetime) -> None:
         db.execute(sql, {"now": rfc3339(now)})
 
 
-def fault(db: sqlite3.Connection, mark: Mark) -> str | None:
+def fault(db: sqlite3.Connection, marks: Marks) -> str | None:
     """Why this file is not the store that was left here, or None."""
+    if total_events(db) == 0 and marks.beside.read() is None:
+        return None
+    elsewhere = marks.elsewhere
+    found = _contradicts(db, marks.beside)
+    if found is None and elsewhere is not None and (elsewhere.read() or _has_second(db)):
+        found = _contradicts(db, elsewhere)
+    return found
+
+
+def mark(db: sqlite3.Connection, marks: Marks) -> None:
+    """Begin to mark a store that is sound: from here on no mark may be missing."""
+    if total_events(db) == 0:
+        marks.write(FRESH)
+    elif marks.elsewhere is not None and not _has_second(db):
+        seen = marks.beside.read()
+        assert seen is not None
+        marks.write(seen)
+    if marks.elsewhere is not None and marks.trouble is None:
+        db.execute(_HAVE_SECOND)
+
+
+_HAVE_SECOND = "INSERT INTO meta (name, value) VALUES ('second mark', 'kept') ON CONFLICT DO NOTHING"
+
+
+def _has_second(db: sqlite3.Connection) -> bool:
+    """A mark elsewhere was kept before."""
+    return db.execute("SELECT 1 FROM meta WHERE name = 'second mark'").fetchone() is not None
+
+
+def _contradicts(db: sqlite3.Connection, mark: Mark) -> str | None:
     seen = mark.read()
     if seen is None:
+        return f"its high-water mark {mark.path} is missing or unreadable: this may be an older copy"
+    if seen == FRESH:
         return None
     if incarnation(db) != seen.incarnation:
-        return "this is another copy of the store than the one that was used here last"
+        return f"this is another copy of the store than the one that was used here last ({mark.path})"
     total = total_events(db)
     if total < seen.total:
         return f"the store has {total} events, but {seen.total} were acknowledged: an older copy was put back"

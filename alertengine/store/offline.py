@@ -11,9 +11,10 @@ from pathlib import Path
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.model import Actor
 from alertengine.ledger import keys
-from alertengine.ledger.mark import Mark
+from alertengine.ledger.mark import Marks
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT
+from alertengine.store import life
 from alertengine.store.log import Ledger
 from alertengine.store.sqlite import SqliteTransaction, connect
 
@@ -21,11 +22,13 @@ OPERATOR = Actor(kind="operator", id="terminal", name="the operator")
 
 
 @contextmanager
-def one_transaction(path: Path, signer: CheckpointSigner) -> Iterator[SqliteTransaction]:
-    """One transaction on the file, whatever its mark says; the mark follows it."""
-    mark = Mark(path.with_suffix(".mark"))
-    with closing(connect(path)) as db, closing(mark):
-        unit = SqliteTransaction(db, Ledger(db, signer, signer.key.name), mark)
+def one_transaction(
+    path: Path, signer: CheckpointSigner, mark_file: Path | None = None
+) -> Iterator[SqliteTransaction]:
+    """One transaction on the file, whatever its marks say; they follow it."""
+    marks = Marks(path, mark_file)
+    with closing(connect(path)) as db, closing(marks):
+        unit = SqliteTransaction(db, Ledger(db, signer, signer.key.name), marks)
         db.execute("BEGIN IMMEDIATE")
         try:
             yield unit
@@ -36,15 +39,18 @@ def one_transaction(path: Path, signer: CheckpointSigner) -> Iterator[SqliteTran
             raise
         db.execute("COMMIT")
         unit.committed()
+        life.mark(db, marks)
 
 
-def accept(path: Path, signer: CheckpointSigner, reason: str, now: datetime) -> None:
+def accept(
+    path: Path, signer: CheckpointSigner, reason: str, now: datetime, mark_file: Path | None = None
+) -> None:
     """Take this file as the store from now on: a new life, in which no link of the old one works."""
-    with one_transaction(path, signer) as tx:
+    with one_transaction(path, signer, mark_file) as tx:
         tx.start_over(reason, now)
 
 
-def rotate(path: Path, key: Path, now: datetime) -> str:
+def rotate(path: Path, key: Path, now: datetime, mark_file: Path | None = None) -> str:
     """Sign with a fresh key from here on; answer its public form. Goes on where it was cut off before.
 
     The event that names the new key is the first that it signs, together with the old one, in every log.
@@ -52,7 +58,7 @@ def rotate(path: Path, key: Path, now: datetime) -> str:
     old = keys.current_signer(key)
     waiting = keys.waiting_signer(key, old.key.name)
     if not _is_announced(path, waiting.vkey):
-        with one_transaction(path, _Both(waiting, old)) as tx:
+        with one_transaction(path, _Both(waiting, old), mark_file) as tx:
             for (tree,) in tx.db.execute("SELECT tree FROM tree ORDER BY tree").fetchall():
                 data = {"old_vkey": old.vkey, "new_vkey": waiting.vkey}
                 _note(tx, tree, NewEvent(type=SystemEventType.KEY_ROTATED, data=data, actor=OPERATOR), now)

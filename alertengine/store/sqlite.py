@@ -17,12 +17,14 @@ from alertengine.core.events import Event, NewEvent, SystemEventType
 from alertengine.errors import Stale, StoreDamaged, StoreUnavailable
 from alertengine.ledger.bundle import render
 from alertengine.ledger.export import export_file
-from alertengine.ledger.mark import Mark, Seen
+from alertengine.ledger.mark import Marks, Seen
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.ledger.tail import Tail
 from alertengine.ledger.verify import Report, verify_file
 from alertengine.ledger.walk import LEDGER_INCIDENT
 from alertengine.store import life
 from alertengine.store.base import Query
+from alertengine.store.files import Files
 from alertengine.store.incidents import project
 from alertengine.store.log import SYSTEM_TREE, Ledger
 from alertengine.store.migrate import migrate
@@ -41,11 +43,11 @@ class SqliteTransaction:
     most pieces append to one incident and are done.
     """
 
-    def __init__(self, db: sqlite3.Connection, ledger: Ledger, mark: Mark | None = None) -> None:
+    def __init__(self, db: sqlite3.Connection, ledger: Ledger, marks: Marks | None = None) -> None:
         self.db = db
         self._ledger = ledger
         self._states = States(db)
-        self._mark = mark
+        self._marks = marks
         self._guarded = False
         """A savepoint stands where the open piece began."""
         self._total = life.total_events(db)
@@ -152,12 +154,8 @@ class SqliteTransaction:
             return
         more, tree, frontier = grown
         self._total += more
-        if self._mark and self._incarnation:
-            seen = Seen(self._incarnation, self._total, tree, frontier.size, frontier.root())
-            try:
-                self._mark.write(seen)
-            except OSError as error:  # the events themselves are safe; the next commit marks again
-                log.error("the high-water mark beside the store cannot be written: %s", error)
+        if self._marks and self._incarnation:
+            self._marks.write(Seen(self._incarnation, self._total, tree, frontier.size, frontier.root()))
 
     def rolled_back(self) -> None:
         self._guarded = False
@@ -171,47 +169,76 @@ class SqliteTransaction:
 
 class SqliteStore:
     def __init__(
-        self, path: Path, writer: Writer, reader: aiosqlite.Connection, mark: Mark, vkey: str
+        self, path: Path, writer: Writer, reader: aiosqlite.Connection, marks: Marks, vkey: str
     ) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
-        self._mark = mark
+        self._marks = marks
         self._vkey = vkey
+        self._files = Files(path)
+        self._tail = Tail(path, [vkey])
         self._failed: str | None = None
+        """Why the last write failed."""
+        self._unread: str | None = None
+        """Why the last read failed."""
 
     @property
     def trouble(self) -> str | None:
-        return self._writer.sealed or self._failed
+        return self._writer.sealed or self._failed or self._unread
+
+    @property
+    def unease(self) -> str | None:
+        return self._marks.trouble
 
     def seal(self, reason: str) -> None:
         self._writer.sealed = reason
 
     async def verify(self) -> Report:
-        report = await asyncio.to_thread(verify_file, self.path, [self._vkey])
+        report = await asyncio.to_thread(verify_file, self.path, [self._vkey], self._tail.heads())
         if not report.verified:
-            self.seal(
-                f"The ledger does not verify: {report.problems[0]}. Restore it: alertengine restore FILE"
-            )
+            self._distrust(str(report.problems[0]))
+        elif not self._tail.heads():
+            await asyncio.to_thread(self._tail.begin, report)
         return report
 
-    @classmethod
-    async def open(cls, path: Path, signer: CheckpointSigner, host: str) -> SqliteStore:
-        """Open or create the file. Raises `SchemaTooNew`, `StoreDamaged` or `StoreUnavailable`."""
+    async def watch(self) -> None:
+        if self._writer.sealed:
+            return
+        taken = self._files.fault()
+        if taken:
+            self.seal(f"{taken}. Stop AlertEngine, put it back or restore it: alertengine restore FILE")
+            return
+        found = await asyncio.to_thread(self._tail.fault)
+        if found and not self._writer.sealed:
+            self._distrust(found)
 
-        mark = Mark(path.with_suffix(".mark"))
+    def _distrust(self, why: str) -> None:
+        self.seal(f"The ledger does not verify: {why}. Restore it: alertengine restore FILE")
+
+    @classmethod
+    async def open(
+        cls, path: Path, signer: CheckpointSigner, host: str, mark_file: Path | None = None
+    ) -> SqliteStore:
+        """Open or create the file. Raises `SchemaTooNew`, `StoreDamaged` or `StoreUnavailable`.
+
+        `mark_file`: where a second high-water mark is kept.
+        """
+        marks = Marks(path, mark_file)
 
         def open_unit() -> SqliteTransaction:
             db = connect(path)
-            fault = life.fault(db, mark)
-            if fault:
+            fault = life.fault(db, marks)
+            if fault is None:
+                life.mark(db, marks)
+            else:
                 writer.sealed = f"{path}: {fault}. If that is meant: alertengine ledger accept --reason WHY"
-            return SqliteTransaction(db, Ledger(db, signer, host), mark)
+            return SqliteTransaction(db, Ledger(db, signer, host), marks)
 
         writer = Writer(open_unit)
         await writer.start()
         reader = await aiosqlite.connect(read_only(path), uri=True, isolation_level=None)
-        return cls(path, writer, reader, mark, signer.vkey)
+        return cls(path, writer, reader, marks, signer.vkey)
 
     async def transact(self, work: Callable[[SqliteTransaction], T]) -> T:
         try:
@@ -239,17 +266,33 @@ class SqliteStore:
         sql = "INSERT INTO meta (name, value) VALUES ('probe', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
         with suppress(StoreUnavailable):
             await self.transact(lambda tx: tx.execute(sql, "x" * 4096))
+        if self._unread:
+            with suppress(StoreUnavailable):
+                await self._read_anew()
+
+    async def _read_anew(self) -> None:
+        """With a fresh connection: the old one may be what fails."""
+        with suppress(sqlite3.Error, ValueError):
+            await self._reader.close()
+        try:
+            self._reader = await aiosqlite.connect(read_only(self.path), uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The store cannot be read ({error}).") from error
+        await self.fetch(Query(sql="SELECT count(*) FROM meta", params=(), decode=list))
 
     async def fetch(self, query: Query[T]) -> T:
         try:
-            return query.decode(list(await self._reader.execute_fetchall(query.sql, query.params)))
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"The store cannot be read ({error}).") from error
+            rows: list[Any] = list(await self._reader.execute_fetchall(query.sql, query.params))
+        except (sqlite3.Error, ValueError) as error:  # ValueError: the connection is closed
+            self._unread = f"The store cannot be read ({error})."
+            raise StoreUnavailable(self._unread) from error
+        self._unread = None
+        return query.decode(rows)
 
     async def close(self) -> None:
         await self._reader.close()
         await self._writer.stop()
-        self._mark.close()
+        self._marks.close()
 
 
 def read_only(path: Path) -> str:

@@ -184,7 +184,7 @@ def test_backup_and_restore(home: Home, tmp_path: Path) -> None:
     new = tmp_path / "new"
     assert home.run("restore", tmp_path / "b.tar", data=new).status == 0
     found = home.run("ledger", "verify", "--json", data=new).json
-    assert (found["verified"], found["size"]) == (True, 5)
+    assert (found["verified"], found["size"]) == (True, 6)
     answer = home.run("restore", tmp_path / "b.tar")
     assert answer.status == 2
     assert "is not empty" in answer.err

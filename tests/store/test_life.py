@@ -80,7 +80,8 @@ async def test_an_older_copy_is_recognised(path: Path, tmp_path: Path) -> None:
 async def test_a_copy_that_went_its_own_way_is_recognised(path: Path, tmp_path: Path) -> None:
     async with opened(path) as store:
         await add(store, "inc_a")
-    shutil.copy(path, tmp_path / "copy.db")
+    for suffix in (".db", ".mark"):
+        shutil.copy(path.with_suffix(suffix), tmp_path / f"copy{suffix}")
     async with opened(path) as store:
         await add(store, "inc_b")
     async with opened(tmp_path / "copy.db") as store:

@@ -64,7 +64,8 @@ class Finding:
 class FetchError:
     """Why the health address could not be read.
 
-    `kind` is one of refused, timeout, dns, tls, status, not_json, wrong_shape, too_large.
+    `kind` is one of refused, timeout, dns, tls, status, not_json, wrong_shape, too_large,
+    unread (the reader itself broke).
     """
 
     kind: str

@@ -1,0 +1,83 @@
+"""The newest entries of a store that is being written: each is as it was signed, and what went before still stands.
+
+The trees are grown here from the entries themselves, beside those of the writer, from what was verified whole.
+So an entry that somebody slipped in, a tree that was cut and a file that was exchanged are seen at the next look.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
+from alertengine.errors import StoreDamaged
+from alertengine.ledger.export import Nodes
+from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
+from alertengine.ledger.verify import Report
+from alertengine.ledger.walk import Bad
+
+_HEADS = "SELECT tree, note FROM checkpoint"
+_NEW = """
+SELECT idx, body, hash FROM event WHERE tree = :tree AND idx >= :size
+UNION ALL
+SELECT idx, NULL, hash FROM node WHERE tree = :tree AND level = 0 AND idx >= :size
+ORDER BY idx
+"""
+
+
+class Tail:
+    def __init__(self, path: Path, vkeys: Sequence[str]) -> None:
+        self._path = path
+        self._vkeys = vkeys
+        self._trees: dict[str, Frontier] = {}
+        self._notes: dict[str, bytes] = {}
+
+    def heads(self) -> list[Checkpoint]:
+        """What was seen: no later look may contradict it."""
+        return [Checkpoint(f"/log/{tree}", seen.size, seen.root()) for tree, seen in self._trees.items()]
+
+    def begin(self, report: Report) -> None:
+        """Go on from what was verified whole."""
+        with closing(self._open()) as db:
+            for tree in report.trees:
+                nodes = Nodes(db, tree.tree)
+                seen = Frontier(tree.size, [nodes.get(*place) for place in peak_coordinates(tree.size)])
+                if seen.root() == tree.root:
+                    self._trees[tree.tree] = seen
+
+    def fault(self) -> str | None:
+        """Why what was added since the last look is not to be trusted; None where it is."""
+        try:
+            with closing(self._open()) as db:
+                db.execute("BEGIN")  # one moment of the file
+                notes = dict(db.execute(_HEADS).fetchall())
+                gone = sorted(self._trees.keys() - notes.keys())
+                if gone:
+                    return f"the log of {gone[0]} is gone"
+                for tree, note in notes.items():
+                    if note != self._notes.get(tree):
+                        self._follow(db, tree, note)
+        except Bad as bad:
+            return str(bad)
+        except (sqlite3.Error, StoreDamaged) as error:
+            return f"{self._path} cannot be read ({error})"
+        return None
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    def _follow(self, db: sqlite3.Connection, tree: str, note: bytes) -> None:
+        seen = self._trees.get(tree, Frontier()).copy()
+        for index, body, stored in db.execute(_NEW, {"tree": tree, "size": seen.size}):
+            if index != seen.size or (body is not None and leaf_hash(body) != stored):
+                raise Bad(f"{tree}: entry {seen.size} is missing, or another one than was written", seen.size)
+            seen.append(stored)
+        try:
+            signed = open_checkpoint(note, self._vkeys)
+        except NoteError as error:
+            raise Bad(f"{tree}: its newest checkpoint does not hold: {error}") from None
+        if (signed.size, signed.root) != (seen.size, seen.root()):
+            raise Bad(f"{tree}: its {seen.size} entries are not the {signed.size} that were signed")
+        self._trees[tree], self._notes[tree] = seen, note
