@@ -212,7 +212,7 @@ def load(
     raw = _read(found, problems) if found else {}
     _apply_environment(raw, environ, problems)
     flags = dict(overrides)
-    data_dir = Path(flags.pop("data_dir", None) or environ.get("ALERTENGINE_DATA_DIR") or _home(environ))
+    data_dir = data_directory(environ, flags.pop("data_dir", None))
     for key, value in flags.items():
         section, _, name = key.partition(".")
         if isinstance(raw.setdefault(section, {}), dict):
@@ -275,9 +275,10 @@ def _read(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def data_directory(environ: Mapping[str, str], named: Path | str | None) -> Path:
+    """Where the store and generated secrets live: named by a flag, else by the environment, else at home."""
     state = environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME", "."), ".local", "state")
-    return Path(state) / "alertengine"
+    return Path(named or environ.get("ALERTENGINE_DATA_DIR") or Path(state) / "alertengine")
 
 
 def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> None:

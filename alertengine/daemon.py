@@ -26,6 +26,7 @@ from alertengine.pipeline import limits
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.people import missing
+from alertengine.pipeline.post import Poster, posting
 from alertengine.pipeline.reseal import reseal
 from alertengine.pipeline.retention import Retention
 from alertengine.scheduler import Scheduler
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 3
 FILES = 8192
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             with contextlib.suppress(StoreUnavailable):
                 await reseal(engine)
         retention = Retention(engine, settings.retention.days, settings.archive_path)
-        scheduler = Scheduler(engine, settings.poll.interval_s, hourly=[retention.run])
+        jobs = [(c.checkpoint_every_s, Poster(engine, c).run) for c in posting(engine)]
+        scheduler = Scheduler(engine, settings.poll.interval_s, [(HOUR_S, retention.run), *jobs])
         # Where the store cannot be written the daemon still runs, to say so: nothing is executed.
         with contextlib.suppress(StoreUnavailable):
             await _note(engine, SystemEventType.DAEMON_STARTED, version=__version__)

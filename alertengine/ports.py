@@ -175,6 +175,16 @@ class Amending(Protocol):
         """Show in a message that was sent what came of it, without its buttons. Raises `DeliveryError`."""
 
 
+class Posting(Protocol):
+    """A channel that takes the ledger's checkpoints too, no more often than this."""
+
+    name: str
+    checkpoint_every_s: float
+
+    async def post(self, body: Mapping[str, Any], idempotency_key: str) -> None:
+        """Hand over what is no message to a person. Tries once. Raises `DeliveryError`."""
+
+
 class Called(Protocol):
     """A channel whose provider calls us."""
 

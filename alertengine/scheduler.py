@@ -32,22 +32,23 @@ WATCH_S = 2.0
 KEEP_S = 1.0
 LISTEN_AGAIN_S = 15.0
 DRAIN_S = 8.0
-HOUR_S = 3600.0
 VERIFY_S = 60.0
 REMEMBER_S = 30.0
 VERIFY_SHARE = 0.01
 """At most this share of the time goes into verifying the ledger, however long it has grown."""
 
 
+Job = tuple[float, Callable[[], Awaitable[object]]]
+"""What is done again and again, and after how many seconds."""
+
+
 class Scheduler:
     """One task a service, so that a target that hangs delays no other."""
 
-    def __init__(
-        self, engine: Engine, interval_s: float, hourly: Sequence[Callable[[], Awaitable[object]]] = ()
-    ) -> None:
+    def __init__(self, engine: Engine, interval_s: float, jobs: Sequence[Job] = ()) -> None:
         self._engine = engine
         self._interval_s = interval_s
-        self._hourly = hourly
+        self._more = jobs
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._polled: dict[str, Service] = {}
         self._nudges: dict[str, asyncio.Event] = {}
@@ -68,8 +69,8 @@ class Scheduler:
         self._every(VERIFY_S, self._verify)
         self._every(REMEMBER_S, lambda: remember(self._engine))
         await remember(self._engine)
-        for work in self._hourly:
-            self._every(HOUR_S, work)
+        for seconds, work in self._more:
+            self._every(seconds, work)
         self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
         if self._engine.model is not None:
             self._engine.spawn(self._engine.model.prepare())

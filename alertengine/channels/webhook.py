@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from alertengine.channels import exchange
 from alertengine.channels.webhook_forms import FORMS, PAGERDUTY_URL
@@ -29,7 +30,8 @@ class Config(BaseModel):
     """`url` takes a POST with the message as JSON; `secret` ("whsec_" and base64) signs it.
 
     `form` says in whose words: "pagerduty" (its routing key is the `secret`), "teams" and "discord" (their `url`
-    is the secret).
+    is the secret). With `checkpoint_every_s` the ledger's signed checkpoints are posted to `url` too, no
+    more often than this and only when there is news.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +40,7 @@ class Config(BaseModel):
     url: SecretStr | None = None
     secret: SecretStr | None = None
     form: Literal["standard", "pagerduty", "teams", "discord"] = "standard"
+    checkpoint_every_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 
     @model_validator(mode="after")
     def complete(self) -> Config:
@@ -47,6 +50,8 @@ class Config(BaseModel):
             raise ValueError("url must begin with http:// or https://")
         if self.secret is None and self.form in ("standard", "pagerduty"):
             raise ValueError("secret is missing")
+        if self.checkpoint_every_s is not None and self.form != "standard":
+            raise ValueError('checkpoint_every_s needs form = "standard"')
         return self
 
 
@@ -55,6 +60,7 @@ EXAMPLE = """
 kind = "webhook"
 url = "https://ops.example.com/alerts"
 secret = "whsec_..."          # or: secret_file = "/etc/alertengine/ops.secret"
+# checkpoint_every_s = 60     # keep the ledger's signed checkpoints there too
 # form = "pagerduty"          # secret: the routing key. Or "teams" or "discord", with the url they gave
 """
 
@@ -68,6 +74,7 @@ class WebhookChannel:
         self._config = config
         self._tools = tools
         self._form = config.form if config else "standard"
+        self.checkpoint_every_s = config.checkpoint_every_s if config else None
         self.traits = Traits(idempotent=self._form in ("standard", "pagerduty"))
 
     def complaint(self, contact: Contact) -> str | None:
@@ -89,6 +96,18 @@ class WebhookChannel:
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         url, secret = self._target(contact)
         shown = _standard(message) if self._form == "standard" else FORMS[self._form](message, secret)
+        await self._hand_over(url, secret, shown, idempotency_key)
+        return Receipt(provider_message_id=idempotency_key if self._form == "standard" else None)
+
+    async def post(self, body: Mapping[str, Any], idempotency_key: str) -> None:
+        config = self._config
+        assert config is not None
+        assert config.url is not None
+        assert config.secret is not None
+        url, secret = config.url.get_secret_value(), config.secret.get_secret_value()
+        await self._hand_over(url, secret, body, idempotency_key)
+
+    async def _hand_over(self, url: str, secret: str, shown: Mapping[str, Any], idempotency_key: str) -> None:
         body = json.dumps(shown, ensure_ascii=False).encode()
         headers = {"content-type": "application/json"}
         if self._form == "standard":
@@ -98,7 +117,6 @@ class WebhookChannel:
         answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body, given=given)
         if not answer.ok:
             raise self._refused(answer)
-        return Receipt(provider_message_id=idempotency_key if self._form == "standard" else None)
 
     def _target(self, contact: Contact) -> tuple[str, str]:
         """(URL, signing secret) for this contact."""

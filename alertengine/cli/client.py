@@ -15,7 +15,7 @@ import httpx2
 
 from alertengine.config import Settings
 from alertengine.datadir import DataDir
-from alertengine.errors import AlertEngineError, DaemonUnreachable, DataDirectoryHeld
+from alertengine.errors import AlertEngineError, DaemonUnreachable, DataDirectoryHeld, NotFound
 
 if TYPE_CHECKING:
     from alertengine.cli.own import Own
@@ -102,10 +102,15 @@ class Client:
         return _read(answer)
 
 
-def run(settings: Settings, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-    """`work` with a client, to its end."""
+def run(settings: Settings, work: Callable[[Client], Coroutine[Any, Any, T]], *, begins: bool = False) -> T:
+    """`work` with a client, to its end. `begins`: it may be the first thing ever done here."""
 
     async def whole() -> T:
+        if not begins and not settings.store_path.exists():
+            raise NotFound(
+                f"There is no store at {settings.store_path}: nothing was recorded there yet. Begin with: "
+                "alertengine onboard, or alertengine serve"
+            )
         async with connected(settings) as client:
             return await work(client)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zipfile import is_zipfile
@@ -261,11 +262,25 @@ def _read_checkpoints(file: Path, keys: list[str]) -> list[Checkpoint]:
     from alertengine.ledger.note import NoteError, open_checkpoint, split_all
 
     try:
-        return [open_checkpoint(note, keys) for note in split_all(file.read_bytes())]
+        return [open_checkpoint(note, keys) for note in split_all(_notes_in(file.read_bytes()))]
     except OSError as error:
         raise NotSo(f"{file} cannot be read ({error.strerror}).") from error
     except NoteError as error:
         raise NotSo(f"{file} holds no checkpoint of this log: {error}") from error
+
+
+def _notes_in(data: bytes) -> bytes:
+    """The checkpoints in a file that `ledger checkpoint` wrote, or in the body of a webhook as it came."""
+    if not data.lstrip().startswith(b"{"):
+        return data
+    from alertengine.ledger.note import NoteError
+
+    try:
+        body = json.loads(data)
+        text: str = body.get("checkpoints") or body["log_checkpoint"]
+        return text.encode()
+    except (ValueError, KeyError, AttributeError) as error:
+        raise NoteError(f"this JSON carries no checkpoints ({error!r})") from None
 
 
 def _read_seen(text: str) -> Checkpoint:

@@ -64,7 +64,7 @@ def onboard(
 
     from alertengine.cli.client import run
 
-    known = list(run(settings, lambda client: client.get("/status"))["channels"])
+    known = list(run(settings, lambda client: client.get("/status"), begins=True)["channels"])
     if missing:
         form.ask(known)
     body = {**form.body(known[0]), "plan": plan, "actions": action or None}
@@ -73,7 +73,7 @@ def onboard(
         made = await client.post("/onboard", {key: value for key, value in body.items() if value is not None})
         return {**made, "daemon": client.has_daemon}
 
-    _tell(run(settings, work), here, as_json)
+    _tell(run(settings, work, begins=True), here, as_json)
 
 
 @dataclass(slots=True, kw_only=True)

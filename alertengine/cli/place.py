@@ -43,6 +43,13 @@ class Place:
         given = {key: value for key, value in flags.items() if value is not None}
         return given | ({"data_dir": self.data_dir} if self.data_dir else {})
 
+    @property
+    def folder(self) -> Path:
+        """The data directory, whatever a configuration file says beside it."""
+        from alertengine.config import data_directory
+
+        return data_directory(os.environ, self.data_dir)
+
     def settings(self, flags: Mapping[str, Any] | None = None) -> Settings:
         """Raises `ConfigError` with every problem. `flags` are {"section.key": value}; None is not given."""
         from alertengine.app import load_settings

@@ -26,9 +26,15 @@ def init(
     """Write a commented configuration with a fresh secret."""
     from alertengine.cli.template import template
 
-    named = place(ctx, config, data_dir).config or os.environ.get("ALERTENGINE_CONFIG")
-    path = Path(named or "alertengine.toml")
-    _write(path, template(secrets.token_urlsafe(36)), replace=force)
+    here = place(ctx, config, data_dir)
+    path = Path(here.config or os.environ.get("ALERTENGINE_CONFIG") or "alertengine.toml")
+    kept = here.folder / "secret"
+    # Another secret than the one that sealed what is stored would make that unreadable, and end every link.
+    _write(path, template(None if kept.exists() else secrets.token_urlsafe(36)), replace=force)
+    if kept.exists():
+        say(
+            f"{kept} is in use already, so the configuration names no other; to set one, put that text there."
+        )
     say(f"Wrote {path}. Look at what is in force with: alertengine check")
 
 

@@ -12,10 +12,12 @@ from alertengine.core.cost import Cost
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import ENGLISH, Words
 from alertengine.core.message import ASKS, Message, MessageKind
+from alertengine.core.mode import NORMAL, Condition, Mode
 from alertengine.core.model import rfc3339
 from alertengine.core.phrases import together
 
 LATE_AFTER_S = 60.0
+REASON_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class Letter:
     """The ledger's size and root when the message left: what was recorded by then stands."""
     checkpoint: str | None = None
     """The same, signed, for receivers that are programs."""
+    condition: Condition = NORMAL
+    """How AlertEngine itself is."""
 
 
 def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
@@ -55,6 +59,7 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
     late = (letter.now - letter.queued_at).total_seconds()
     if kind in ASKS or late >= LATE_AFTER_S:
         body = (*body, *_meanwhile(kind, incident, letter))
+    body = (*body, *_condition(letter))
     if letter.others:
         title, body = together(incident, letter.others, title, body, words, letter.list_url)
     if late >= LATE_AFTER_S:
@@ -140,3 +145,12 @@ _SIGN: Mapping[MessageKind, str] = {
     MessageKind.EXPIRED: "🟠",
     MessageKind.CLOSED: "⚪",
 }
+
+
+def _condition(letter: Letter) -> tuple[str, ...]:
+    """One short line while AlertEngine itself is not as it should be."""
+    mode = letter.condition.mode
+    if mode is Mode.NORMAL:
+        return ()
+    reason = letter.condition.reasons[0].removesuffix(".")
+    return (letter.words("message.mode", mode=mode, reason=reason[:REASON_CHARS]),)

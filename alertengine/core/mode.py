@@ -57,6 +57,9 @@ class Condition:
         return Condition({part: fault for part, fault in seen if fault is not None})
 
 
+NORMAL = Condition()
+
+
 def _next(before: Fault | None, fact: Fact, now: float) -> Fault | None:
     if fact.trouble is not None:
         return Fault(trouble=fact.trouble, costs=fact.costs)

@@ -222,6 +222,7 @@ async def _compose(
         valid_until=claims.expires_at if claims else None,
         anchor=short(head) if head else None,
         checkpoint=head.decode() if head else None,
+        condition=engine.memory.condition,
     )
     return compose(delivery.kind, incident, letter)
 

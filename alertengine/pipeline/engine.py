@@ -80,6 +80,8 @@ class Memory:
     """When the sweep last ran (monotonic)."""
     condition: Condition = field(default_factory=Condition)
     """Which of the daemon's own parts fail."""
+    troubles: dict[str, str | None] = field(default_factory=dict)
+    """What else works or does not, by part, as whoever uses it found: why not, or None."""
     clock_gap_s: float = 0.0
     """How far the machine's clock was from the time on record when that was last noted."""
     unrecorded: list[NewEvent] = field(default_factory=list)

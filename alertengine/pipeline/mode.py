@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from alertengine.core.detection import Watch
+from alertengine.core.diagnosis.reading import mapping
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.message import MessageKind
 from alertengine.core.mode import Condition, Fact, Mode
@@ -74,10 +76,23 @@ async def _facts(engine: Engine) -> list[Fact]:
         Fact(part="loop", trouble=loop_trouble(engine)),
         Fact(part="clock", trouble=engine.clock.look().trouble),
     ]
+    facts += [Fact(part=part, trouble=trouble) for part, trouble in engine.memory.troubles.items()]
+    facts += [_storage(service_id, watch) for service_id, watch in engine.memory.watches.items()]
     for name, state in (await channels(engine)).items():
         trouble = f"channel {name}: {state['error']}" if state["state"] == "failing" else None
         facts.append(Fact(part=f"channel {name}", trouble=trouble))
     return facts
+
+
+def _storage(service_id: str, watch: Watch) -> Fact:
+    """What a service says of the store of its own measurements: its Redis, say."""
+    report = watch.last.report if watch.last else None
+    storage = mapping(mapping(report).get("storage"))
+    failing = storage.get("state") == "degraded"
+    trouble = (
+        f"{service_id}: its {storage.get('mode')} storage fails, it measures from memory" if failing else None
+    )
+    return Fact(part=f"storage {service_id}", trouble=trouble)
 
 
 async def _record(engine: Engine) -> None:

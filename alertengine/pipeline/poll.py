@@ -10,9 +10,9 @@ from typing import Any
 from alertengine.core.detection import Trouble, assess
 from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.events import EventType, NewEvent
+from alertengine.core.model import ActionSpec, Service
 from alertengine.core.plans import Feature, plan_of
 from alertengine.core.policy import Policy
-from alertengine.core.model import ActionSpec, Service
 from alertengine.core.snapshot import Health, Snapshot, unreachable
 from alertengine.errors import SlotTaken, StoreUnavailable
 from alertengine.pipeline import quota

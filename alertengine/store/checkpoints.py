@@ -15,6 +15,15 @@ def checkpoint(tree: str) -> Query[bytes | None]:
     )
 
 
+def checkpoints() -> Query[list[bytes]]:
+    """The newest signed checkpoint of every tree."""
+    return Query(
+        sql="SELECT note FROM checkpoint ORDER BY tree",
+        params=(),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
 def short(note: bytes) -> str:
     """A checkpoint's short form, "size root": who keeps it can prove that nothing before it was rewritten."""
     size, root = split(note)[0].split("\n")[1:3]

@@ -228,3 +228,19 @@ def test_what_a_request_is_worth_is_checked(tmp_path: Path) -> None:
 def test_a_policy_that_cannot_be_is_refused(cli: Any, tmp_path: Path, table: str, problem: str) -> None:
     (tmp_path / "alertengine.toml").write_text(f"{table}\n")
     assert problem in cli("check", "--config", str(tmp_path / "alertengine.toml"), code=2).stderr
+
+
+def test_init_beside_a_store_keeps_the_secret_that_sealed_it(cli: Any, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "secret").write_text("x" * 48)
+    said = cli("init").stderr
+    assert "is in use already" in said
+    lines = (tmp_path / "alertengine.toml").read_text().splitlines()
+    assert not [line for line in lines if line.startswith("secret")]
+
+
+def test_a_command_that_reads_makes_no_data_directory(cli: Any, tmp_path: Path) -> None:
+    for words in (("status",), ("incidents",), ("audit", "inc_1"), ("dlq", "list"), ("ledger", "verify")):
+        assert "nothing was recorded there yet" in cli(*words, code=1).stderr
+    assert not (tmp_path / "data").exists()

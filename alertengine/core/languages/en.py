@@ -82,6 +82,7 @@ TEXTS: Mapping[str, str] = {
     "message.test": "TEST",
     "message.delayed": "(delayed {span}) {title}",
     "message.meanwhile": "Meanwhile: {what}.",
+    "message.mode": "AlertEngine itself is {mode}: {reason}.",
     "meanwhile.RESOLVED": "it is over",
     "meanwhile.AUTHORIZED": "a recovery was authorized",
     "meanwhile.RECOVERING": "a recovery is running",

@@ -98,6 +98,7 @@ TEXTS: Mapping[str, str] = {
     "message.test": "TEST",
     "message.delayed": "(retard de {span}) {title}",
     "message.meanwhile": "Entre-temps : {what}.",
+    "message.mode": "AlertEngine lui-même est en mode {mode} : {reason}.",
     "meanwhile.RESOLVED": "c’est terminé",
     "meanwhile.AUTHORIZED": "une reprise a été autorisée",
     "meanwhile.RECOVERING": "une reprise est en cours",

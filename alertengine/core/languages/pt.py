@@ -98,6 +98,7 @@ TEXTS: Mapping[str, str] = {
     "message.test": "TESTE",
     "message.delayed": "(com atraso de {span}) {title}",
     "message.meanwhile": "Entretanto: {what}.",
+    "message.mode": "O próprio AlertEngine está em modo {mode}: {reason}.",
     "meanwhile.RESOLVED": "já terminou",
     "meanwhile.AUTHORIZED": "foi autorizada uma recuperação",
     "meanwhile.RECOVERING": "está a correr uma recuperação",

@@ -98,6 +98,7 @@ TEXTS: Mapping[str, str] = {
     "message.test": "KUEDZA",
     "message.delayed": "(yanonoka {span}) {title}",
     "message.meanwhile": "Iye zvino: {what}.",
+    "message.mode": "AlertEngine pachayo iri mumamiriro e{mode}: {reason}.",
     "meanwhile.RESOLVED": "zvapera",
     "meanwhile.AUTHORIZED": "kugadzirisa kwabvumirwa",
     "meanwhile.RECOVERING": "kugadzirisa kuri kuitwa",

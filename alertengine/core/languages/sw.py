@@ -98,6 +98,7 @@ TEXTS: Mapping[str, str] = {
     "message.test": "JARIBIO",
     "message.delayed": "(imechelewa {span}) {title}",
     "message.meanwhile": "Wakati huo huo: {what}.",
+    "message.mode": "AlertEngine yenyewe iko katika hali ya {mode}: {reason}.",
     "meanwhile.RESOLVED": "imekwisha",
     "meanwhile.AUTHORIZED": "urejeshaji umeidhinishwa",
     "meanwhile.RECOVERING": "urejeshaji unaendelea",
