@@ -21,6 +21,7 @@ from alertengine.lists import Networks, SecretTexts
 from alertengine.plan_settings import PlanSection
 from alertengine.policy_settings import PolicySection, prices_of
 from alertengine.service_settings import ServiceSection
+from alertengine.store_settings import StoreSection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
 """For `channels`, `actions` and `diagnosis`: the settings model of a kind, or None where there is no such kind."""
@@ -56,20 +57,6 @@ class Server(_Section):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/") if value else None
-
-
-class StoreSection(_Section):
-    url: Annotated[str, Field(pattern=r"^sqlite:///")] = "sqlite:///alertengine.db"
-    """A path after sqlite:/// ; a relative one lies in the data directory."""
-    mark_file: str | None = None
-    """A second high-water mark, outside the data directory: it tells where the whole directory was put back."""
-
-    @field_validator("mark_file")
-    @classmethod
-    def absolute(cls, value: str | None) -> str | None:
-        if value and not Path(value).is_absolute():
-            raise ValueError("must be an absolute path, best on another disk than the data directory")
-        return value or None
 
 
 class Auth(_Section):

@@ -32,6 +32,11 @@ class DataDir:
             ) from error
 
     @property
+    def is_there(self) -> bool:
+        """Raises `ConfigError` where it never can be."""
+        return self.socket.parent.exists()
+
+    @property
     def socket(self) -> Path:
         """Where a running daemon answers the command line."""
         path = self.path / "daemon.sock"

@@ -96,7 +96,8 @@ class WebhookChannel:
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         url, secret = self._target(contact)
         shown = _standard(message) if self._form == "standard" else FORMS[self._form](message, secret)
-        await self._hand_over(url, secret, shown, idempotency_key)
+        given = contact.given_by if url == contact.address else Given.OPERATOR
+        await self._hand_over(url, secret, shown, idempotency_key, given)
         return Receipt(provider_message_id=idempotency_key if self._form == "standard" else None)
 
     async def post(self, body: Mapping[str, Any], idempotency_key: str) -> None:
@@ -105,15 +106,16 @@ class WebhookChannel:
         assert config.url is not None
         assert config.secret is not None
         url, secret = config.url.get_secret_value(), config.secret.get_secret_value()
-        await self._hand_over(url, secret, body, idempotency_key)
+        await self._hand_over(url, secret, body, idempotency_key, Given.OPERATOR)
 
-    async def _hand_over(self, url: str, secret: str, shown: Mapping[str, Any], idempotency_key: str) -> None:
+    async def _hand_over(
+        self, url: str, secret: str, shown: Mapping[str, Any], idempotency_key: str, given: Given
+    ) -> None:
         body = json.dumps(shown, ensure_ascii=False).encode()
         headers = {"content-type": "application/json"}
         if self._form == "standard":
             stamp = int(self._tools.clock.wall().timestamp())
             headers |= webhook_headers(secret, idempotency_key, stamp, body)
-        given = contact.given_by if url == contact.address else Given.OPERATOR
         answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body, given=given)
         if not answer.ok:
             raise self._refused(answer)

@@ -7,15 +7,19 @@ engine in this process (`cli/own.py`), whose loop is run after each write until 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
 from alertengine.config import Settings
 from alertengine.datadir import DataDir
-from alertengine.errors import AlertEngineError, DaemonUnreachable, DataDirectoryHeld, NotFound
+from alertengine.errors import AlertEngineError, DaemonUnreachable, DataDirectoryHeld
+from alertengine.store_settings import StoreSection
 
 if TYPE_CHECKING:
     from alertengine.cli.own import Own
@@ -106,15 +110,15 @@ def run(settings: Settings, work: Callable[[Client], Coroutine[Any, Any, T]], *,
     """`work` with a client, to its end. `begins`: it may be the first thing ever done here."""
 
     async def whole() -> T:
-        if not begins and not settings.store_path.exists():
-            raise NotFound(
-                f"There is no store at {settings.store_path}: nothing was recorded there yet. Begin with: "
-                "alertengine onboard, or alertengine serve"
-            )
         async with connected(settings) as client:
             return await work(client)
 
-    return asyncio.run(whole())
+    if begins or DataDir(settings.data_dir).is_there:
+        return asyncio.run(whole())
+    # Whoever only looks leaves nothing behind: they see what an empty place looks like.
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(settings, data_dir=Path(folder), store=StoreSection())
+        return asyncio.run(whole())
 
 
 @asynccontextmanager
