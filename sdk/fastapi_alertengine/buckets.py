@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import accumulate
 from math import ceil, log
 
@@ -32,13 +32,15 @@ def value(bucket: int) -> float:
     return _VALUES[bucket]
 
 
-def quantiles(counts: Sequence[int], wanted: Iterable[float]) -> list[float]:
+def quantiles(counts: array[int], wanted: Iterable[float]) -> list[float]:
     """Nearest-rank quantiles, in seconds, of dense bucket counts; zeros where nothing was counted."""
-    seen = list(accumulate(counts))
-    n = seen[-1] if seen else 0
-    if not n:
+    raw = counts.tobytes()
+    end = -(-len(raw.rstrip(b"\0")) // counts.itemsize)
+    if not end:
         return [0.0 for _ in wanted]
-    return [_VALUES[bisect_left(seen, max(1, ceil(q * n - 1e-9)))] for q in wanted]
+    first = (len(raw) - len(raw.lstrip(b"\0"))) // counts.itemsize
+    seen = list(accumulate(counts[first:end]))
+    return [_VALUES[first + bisect_left(seen, max(1, ceil(q * seen[-1] - 1e-9)))] for q in wanted]
 
 
 def empty() -> array[int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections import deque
-from math import ceil
+from collections import Counter, deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from .buckets import index, value
+from .buckets import empty, index, quantiles, value
+from .packed import pack, unpack
 from .redaction import redact
 
 PENDING = 20_000  # finished calls kept between two collections; the oldest give way
@@ -80,18 +81,16 @@ def failure_code(error: BaseException) -> str:
 
 KEPT_S = 180
 NAMES = 50
+CODES = 20  # of one second
 
 
-class Second:
-    """One second of one dependency, in bucket indices."""
+class Second(NamedTuple):
+    """One second of one dependency: counts by bucket, packed, so that many calls take no more room."""
 
-    __slots__ = ("at", "codes", "ran", "waited")
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-        self.ran: array[int] = array("H")
-        self.waited: array[int] = array("H")
-        self.codes: dict[str, int] = {}
+    at: float
+    ran: array[int]
+    waited: array[int]
+    codes: dict[str, int]
 
 
 class Dependencies:
@@ -103,22 +102,20 @@ class Dependencies:
 
     def collect(self, now: float) -> None:
         """Take in the calls that finished since the last time."""
-        open_now: dict[tuple[str, str], Second] = {}
+        calls: dict[tuple[str, str], list[Done]] = {}
         while self.pending:
             call = self.pending.popleft()
-            key = self._key(call)
-            second = open_now.get(key)
-            if second is None:
-                second = open_now[key] = Second(now)
-                self._kept.setdefault(key, deque(maxlen=KEPT_S)).append(second)
-            second.ran.append(index(call.took_s))
-            second.waited.append(index(call.waited_s))
-            if call.code is not None and len(second.codes) < 20:
-                second.codes[call.code] = second.codes.get(call.code, 0) + 1
+            calls.setdefault(self._key(call), []).append(call)
+        for key, done in calls.items():
+            self._kept[key].append(_second(now, done))
 
     def _key(self, call: Done) -> tuple[str, str]:
         key = call.kind, call.name
-        return key if key in self._kept or len(self._kept) < NAMES else ("other", "other")
+        if key not in self._kept:
+            if len(self._kept) >= NAMES:
+                key = "other", "other"
+            self._kept.setdefault(key, deque(maxlen=KEPT_S))
+        return key
 
     def told(self, recent: float, now: float, usual: tuple[float, float]) -> list[dict[str, Any]]:
         """Figures of (recent, now] beside those of the span `usual`, busiest first."""
@@ -138,26 +135,47 @@ NOTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
+def _second(at: float, calls: list[Done]) -> Second:
+    codes: dict[str, int] = {}
+    for call in calls:
+        if call.code is not None and (call.code in codes or len(codes) < CODES):
+            codes[call.code] = codes.get(call.code, 0) + 1
+    ran, waited = (
+        array("I", pack(Counter(map(index, seconds))))
+        for seconds in ([call.took_s for call in calls], [call.waited_s for call in calls])
+    )
+    return Second(at, ran, waited, codes)
+
+
 def _figures(kept: deque[Second], begin: float, end: float) -> dict[str, Any] | None:
     seconds = [one for one in kept if begin < one.at <= end]
-    ran = sorted(bucket for one in seconds for bucket in one.ran)
-    if not ran:
+    if not seconds:
         return None
-    waited = sorted(bucket for one in seconds for bucket in one.waited)
-    codes: dict[str, int] = {}
+    ran = _sum(one.ran for one in seconds)
+    waited = _sum(one.waited for one in seconds)
+    codes: Counter[str] = Counter()
     for one in seconds:
-        for code, count in one.codes.items():
-            codes[code] = codes.get(code, 0) + count
+        codes.update(one.codes)
+    count = sum(ran)
     return {
-        "count": len(ran),
-        "fail_rate": round(sum(codes.values()) / len(ran), 4),
-        "codes": {redact(code): count for code, count in codes.items()},
+        "count": count,
+        "fail_rate": round(codes.total() / count, 4),
+        "codes": {redact(code): failures for code, failures in codes.items()},
         "p50_ms": _at(ran, 0.5),
         "p95_ms": _at(ran, 0.95),
         "wait_p95_ms": _at(waited, 0.95),
     }
 
 
-def _at(ordered: list[int], q: float) -> float:
-    bucket = ordered[max(0, ceil(q * len(ordered)) - 1)]
-    return round(1000 * value(bucket), 2) if bucket else 0.0
+def _sum(packed: Iterable[array[int]]) -> array[int]:
+    counts = empty()
+    for words in packed:
+        for bucket, count in unpack(words):
+            counts[bucket] += count
+    return counts
+
+
+def _at(counts: array[int], q: float) -> float:
+    """Milliseconds; 0 where it took no time to speak of."""
+    (seconds,) = quantiles(counts, (q,))
+    return round(1000 * seconds, 2) if seconds > value(0) else 0.0

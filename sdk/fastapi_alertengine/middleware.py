@@ -65,7 +65,7 @@ class MetricsMiddleware:
         try:
             await self.app(scope, receive, tap)
         except BaseException as error:
-            self.failed(flight, status, error, cell)
+            self.failed(flight, status, error, cell, send)
             raise
         if cell is None:
             self.finish(flight, status)
@@ -106,9 +106,11 @@ class MetricsMiddleware:
         if late:
             cell.landed(late)
 
-    def failed(self, flight: Flight, status: int, error: BaseException, ended: Cell | None) -> None:
+    def failed(
+        self, flight: Flight, status: int, error: BaseException, ended: Cell | None, send: Send
+    ) -> None:
         """Enter a request that an exception ended, even after its response had begun or ended."""
-        gone = not isinstance(error, Exception) or type(error).__name__ == "ClientDisconnect"
+        gone = _gone(error, send)
         if ended is None:
             ended = self.finish(flight, CLOSED if gone else 500)
         elif not gone and status < 500:
@@ -118,3 +120,20 @@ class MetricsMiddleware:
             ended.append(key(500))
         if not gone:
             self.monitor.faults.add(self.monitor.now(), error, ended.label)
+
+
+def _gone(error: BaseException, send: Send) -> bool:
+    """Whether the server cancelled the request or the client left, which is no fault of the service."""
+    if not isinstance(error, Exception) or type(error).__name__ == "ClientDisconnect":
+        return True
+    return isinstance(error, OSError) and _raised_in(error, getattr(send, "__code__", None))
+
+
+def _raised_in(error: OSError, code: object) -> bool:
+    """An app has OSErrors of its own, so it is asked whether this one came through the function `code`."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            return True
+        trace = trace.tb_next
+    return False

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import heapq
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from . import alerts, buckets
-from .cells import Cell
 from .window import WINDOW_S, Window
 
 if TYPE_CHECKING:
     from .monitor import Monitor
 
 ROUTES = 20
+ALARMED = 1 << 80  # outweighs any number of requests
 
 
 def build(monitor: Monitor, now: float) -> dict[str, Any]:
@@ -69,12 +70,16 @@ def _metrics(monitor: Monitor, now: float) -> dict[str, Any]:
 def _routes(monitor: Monitor) -> list[dict[str, Any]]:
     """The routes that matter most: those with an alert, then with errors, then the busiest."""
     alarmed = {found.route for found in monitor.judge.open()}
-
-    def weight(cell: Cell) -> tuple[bool, int, int]:
-        return cell.label in alarmed, cell.window.failed, cell.window.n
-
     busy = [cell for cell in monitor.cells if cell.window.n]
-    return [_route(cell.label, cell.window) for cell in heapq.nlargest(ROUTES, busy, key=weight)]
+    weights = [cell.window.failed << 32 | cell.window.n for cell in busy]
+    if alarmed:
+        weights = [
+            weight + (cell.label in alarmed) * ALARMED for cell, weight in zip(busy, weights, strict=True)
+        ]
+    least = min(heapq.nlargest(ROUTES, weights), default=0)
+    first = [(weight, cell) for weight, cell in zip(weights, busy, strict=True) if weight >= least]
+    first.sort(key=itemgetter(0), reverse=True)
+    return [_route(cell.label, cell.window) for _, cell in first[:ROUTES]]
 
 
 def _route(label: str, window: Window) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from . import buckets
+from .packed import pack, unpack
 
 WINDOW_S = 60
 SLICE_S = 5
@@ -19,8 +20,6 @@ CODES = 1024  # keys from here on are status codes
 FAILED = CODES + 500
 REFUSED = CODES + 400
 FOLD = 1024  # keys of the open slice that are kept as they came
-_SHIFT = 21  # a packed word is key << 21 | count
-_MOST = (1 << _SHIFT) - 1
 
 
 def key(status: int) -> int:
@@ -39,17 +38,19 @@ class Slice(NamedTuple):
 class Window:
     """A rolling minute: `n` requests, `failed` and `refused` of them, `total` dense bucket counts.
 
-    Closed slices lie packed one behind the other, a word of 32 bits a key.
+    Closed slices lie packed one behind the other, a word of 32 bits a key. Keys of the open slice are
+    counted when it closes, or when `total` is asked for.
     """
 
     __slots__ = (
-        "_folded", "_learnt", "_numbers", "_open", "_packed", "_sizes", "failed", "n", "refused", "total",
+        "_counted", "_folded", "_learnt", "_numbers", "_open", "_packed", "_sizes", "_total", "failed", "n", "refused",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.total = array("H", bytes(2 * buckets.COUNT))
+        self._total = array("H", bytes(2 * buckets.COUNT))
         self.n = self.failed = self.refused = 0
         self._open = array("H")
+        self._counted = 0  # so many of the open keys are in `_total`
         self._folded: Counter[int] | None = None
         self._packed = array("I")
         self._numbers: list[int] = []
@@ -61,19 +62,37 @@ class Window:
         self.n += n
         self.failed += failed
         self.refused += refused
-        if self.n > 0xFFFF and self.total.typecode == "H":
-            self.total = array("I", self.total)  # two bytes a bucket suffice for all but the busiest
-        total = self.total
-        for key in keys if n == len(keys) else [key for key in keys if key < CODES]:
-            total[key] += 1
         self._open.extend(keys)
         if len(self._open) > FOLD:
             self._fold()
 
+    @property
+    def total(self) -> array[int]:
+        """Requests of the minute by bucket."""
+        if self._counted < len(self._open):
+            self._count(Counter(self._open[self._counted :]))
+            self._counted = len(self._open)
+        return self._total
+
+    def _count(self, fresh: Counter[int]) -> None:
+        if self.n > 0xFFFF and self._total.typecode == "H":
+            self._total = array("I", self._total)  # two bytes a bucket suffice for all but the busiest
+        total = self._total
+        for key, count in fresh.items():
+            if key < CODES:
+                total[key] += count
+
     def _fold(self) -> Counter[int]:
-        counts = Counter() if self._folded is None else self._folded
-        counts.update(self._open)
+        """Counts of the whole open slice, in place of its keys."""
+        counts = Counter(self._open)
+        if self._counted:
+            self._count(Counter(self._open[self._counted :]))
+            self._counted = 0
+        else:
+            self._count(counts)
         del self._open[:]
+        if self._folded is not None:
+            counts.update(self._folded)
         self._folded = counts
         return counts
 
@@ -90,23 +109,20 @@ class Window:
         return gone
 
     def _close(self, number: int) -> None:
-        packed, before = self._packed, len(self._packed)
-        for key, count in self._fold().items():
-            while count > _MOST:
-                packed.append(key << _SHIFT | _MOST)
-                count -= _MOST
-            packed.append(key << _SHIFT | count)
+        words = pack(self._fold())
+        self._packed.extend(words)
         self._folded = None
         self._numbers.append(number)
-        self._sizes.append(len(packed) - before)
+        self._sizes.append(len(words))
         self._learnt &= ~(1 << number % 64)
 
     def _expire(self) -> Slice:
         number, size = self._numbers.pop(0), self._sizes.pop(0)
         old = _slice(number, self._packed[:size])
         del self._packed[:size]
+        total = self._total
         for bucket, count in old.counts:
-            self.total[bucket] -= count
+            total[bucket] -= count
             self.n -= count
         for code, count in old.codes.items():
             if code >= 500:
@@ -139,7 +155,7 @@ class Window:
                 words = self._packed[end - size :]
         seen = Counter(self._open)
         seen.update(self._folded or {})
-        for key, count in _unpacked(words):
+        for key, count in unpack(words):
             seen[key] += count
         counts = buckets.empty()
         for key, count in seen.items():
@@ -148,14 +164,12 @@ class Window:
         return counts, {key - CODES: count for key, count in seen.items() if key >= CODES}
 
 
-def _unpacked(words: Iterable[int]) -> list[tuple[int, int]]:
-    return [(word >> _SHIFT, word & _MOST) for word in words]
-
-
 def _slice(number: int, words: Iterable[int]) -> Slice:
-    pairs = _unpacked(words)
+    counts: list[tuple[int, int]] = []
     codes: dict[int, int] = {}
-    for key, count in pairs:
-        if key >= CODES:
+    for key, count in unpack(words):
+        if key < CODES:
+            counts.append((key, count))
+        else:
             codes[key - CODES] = codes.get(key - CODES, 0) + count
-    return Slice(number, [pair for pair in pairs if pair[0] < CODES], codes)
+    return Slice(number, counts, codes)

@@ -1,11 +1,13 @@
 """Calls to others: timed, failed, waited for; plain, async, and through the ready hooks."""
 
 import asyncio
+import math
+import random
 
 import pytest
 
 from fastapi_alertengine import Monitor
-from fastapi_alertengine.dependency import failure_code
+from fastapi_alertengine.dependency import Dependencies, Done, failure_code
 from fastapi_alertengine.hooks import asyncpg_timer, time_httpx, time_sqlalchemy
 
 
@@ -61,6 +63,23 @@ def test_dependencies_are_bounded(monitor):
     monitor.calls.collect(5.0)
     assert len(monitor.calls._kept) <= 51
     assert len(figures(monitor)) == 20
+
+
+def test_many_calls_take_no_more_room_than_some(monitor):
+    draw = random.Random(3)
+
+    def room(calls):
+        kept = Dependencies()
+        for second in range(1, 11):
+            for _ in range(calls):
+                kept.pending.append(Done("db", "orders", draw.lognormvariate(-5, 0.5), 0.0, "timeout"))
+            kept.collect(float(second))
+        (row,) = kept.told(0.0, 10.0, (0.0, 0.0))
+        assert (row["count"], row["codes"]) == (10 * calls, {"timeout": 10 * calls})
+        assert row["p50_ms"] == pytest.approx(1000 * math.exp(-5), rel=0.1)
+        return sum(len(one.ran) + len(one.waited) for one in kept._kept["db", "orders"])
+
+    assert room(10_000) < 4 * room(200)
 
 
 async def test_httpx_clients_are_timed(monitor):

@@ -199,6 +199,41 @@ async def test_a_client_that_left_or_a_cancelled_request_is_no_server_error(erro
     assert (told["error_rate"], told["client_error_rate"], told["in_flight"]) == (0, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("path", "errors", "client_errors"),
+    [("/stream", 0, 1), ("/plain", 0, 0), ("/database", 1, 0)],  # the plain answer was whole when it was sent
+)
+async def test_a_client_that_hangs_up_on_the_answer_is_no_server_error_but_the_apps_own_is(
+    path, errors, client_errors
+):
+    app, _, _ = instrumented()
+
+    @app.get("/stream")
+    async def stream():
+        return StreamingResponse(iter(["a", "b"]))
+
+    @app.get("/plain")
+    async def plain():
+        return PlainTextResponse("a")
+
+    @app.get("/database")
+    async def database():
+        raise ConnectionResetError("the database")
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def send(message):
+        if path != "/database" and message["type"] == "http.response.body":
+            raise BrokenPipeError("the client")
+
+    with pytest.raises((OSError, ClientDisconnect)):
+        await app(scope(path), receive, send)
+    figures = await metrics(app)
+    told = figures["sample_size"], figures["error_rate"], figures["client_error_rate"]
+    assert told == (1, errors, client_errors)
+
+
 async def test_4xx_and_5xx_are_told_apart():
     app, _, _ = instrumented()
 

@@ -6,7 +6,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastapi_alertengine.window import _MOST, FOLD, SLICES, Window, key
+from fastapi_alertengine.packed import MOST
+from fastapi_alertengine.window import FOLD, SLICES, Window, key
 
 slices = st.lists(
     st.tuples(
@@ -87,10 +88,25 @@ def test_busy_slices_are_folded_and_lose_nothing():
     assert (dense(counts), codes) == ({7: 5 * FOLD + 1, 8: 5}, {500: 15})
 
 
+def test_what_was_told_already_is_not_counted_again():
+    window = Window()
+    told = []
+    for number in range(3):
+        window.roll(number)
+        for _ in range(3):
+            add(window, {number: FOLD // 2}, {404: 1})
+            told.append(sum(window.total))
+    assert told == [(i + 1) * (FOLD // 2) for i in range(9)]
+    assert dense(window.total) == dict.fromkeys(range(3), 3 * (FOLD // 2))
+    window.roll(3)
+    window.roll(20)
+    assert not any(window.total)
+
+
 def test_counts_beyond_a_word_are_kept_whole():
     window = Window()
-    window.add(array("H", [3]) * (_MOST + 5), _MOST + 5, 0, 0)
+    window.add(array("H", [3]) * (MOST + 5), MOST + 5, 0, 0)
     window.roll(1)
     (old,) = window.roll(20)
-    assert sum(count for _, count in old.counts) == _MOST + 5
+    assert sum(count for _, count in old.counts) == MOST + 5
     assert not any(window.total)
