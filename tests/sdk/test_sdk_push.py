@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from fastapi import FastAPI
+from sdk_asgi import Clock
 
 from fastapi_alertengine import instrument
 from fastapi_alertengine.push import Push
@@ -55,6 +56,25 @@ def test_only_turns_are_pushed_and_signed(daemon):
     assert {json.loads(body)["status"] for _, body in posts} == {"critical", "warning"}
     assert json.loads(posts[0][1]).keys() == {"service", "status", "score", "at"}
     assert all(signer.valid(headers, body, time.time()) for headers, body in posts)
+
+
+async def test_it_is_told_within_seconds_although_nobody_reads_the_report(daemon):
+    url, told = daemon
+    app = FastAPI()
+    monitor = instrument(app, push_url=url, service="payments")
+    monitor.now = clock = Clock()
+    _, _, parts = app.user_middleware[0]
+    ticker = parts["ticker"]
+    ticker.start()
+    began = clock.t + 190
+    while monitor.health.status != "critical":
+        clock.t += 0.1
+        monitor.record("/pay", "POST", 500 if clock.t >= began else 200, 0.01)
+        ticker.catch_up(clock.t)
+    ticker.stop()
+    assert clock.t - began < 6
+    _, body = told.get(timeout=5)
+    assert json.loads(body)["status"] == "critical"
 
 
 def test_a_daemon_that_is_gone_costs_nothing():

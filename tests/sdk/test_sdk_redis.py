@@ -128,10 +128,19 @@ def server(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_two_hosts_agree(server):
     pair = Pair(server.url)
-    until(pair.agree)
+    other = Monitor(storage=RedisStream(server.url, "another service"))
+
+    def agree():
+        other.record("/another", "GET", 500, 0.01)
+        other.advance(max(other.now(), other.due))
+        return other.storage.told()["state"] == "ok" and pair.agree()
+
+    until(agree)
+    assert {row["route"] for one in pair.workers for row in one.report()["routes"]} == {"GET /x"}
     sizes = [monitor.report()["metrics"]["sample_size"] for monitor in pair.workers]
     assert min(sizes) > 2
     assert pair.workers[0].report()["storage"]["mode"] == "redis"
+    other.storage.close()
     pair.close()
 
 
