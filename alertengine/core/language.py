@@ -44,10 +44,11 @@ class Words:
         return self(f"{key}.{self.plural(n)}", n=n, **values)
 
     def number(self, value: float) -> str:
-        """Two significant digits below ten, whole numbers above, in groups of three."""
+        """Two significant digits below ten, whole numbers above, in groups of three; what is small is not nothing."""
         if abs(value) >= 10:
             return f"{value:,.0f}".replace(",", "\u00a0" if self.decimal == "," else ",")
-        return f"{value:.1f}".removesuffix(".0").replace(".", self.decimal)
+        digits = 2 if 0.005 <= abs(value) < 0.095 else 1
+        return f"{value:.{digits}f}".removesuffix(".0").replace(".", self.decimal)
 
     def percent(self, share: float) -> str:
         return self("number.percent", n=self.number(100 * share))

@@ -38,17 +38,13 @@ def _distinct(findings: list[Finding]) -> list[Finding]:
 
 def _finding(monitor: Monitor, now: float, finding: Finding, severity: str) -> dict[str, Any]:
     if finding.type == "traffic_drop":
-        text, figure, threshold = _traffic(finding)
+        text, figure, threshold, usual = _traffic(finding)
     elif finding.type in ("latency_spike", "stalled_requests"):
-        text, figure, threshold = _latency(monitor, now, finding)
+        text, figure, threshold, usual = _latency(monitor, now, finding)
     else:
         what = "fail" if finding.type == "error_anomaly" else "are refused (4xx) while successes are missing"
-        text, figure, threshold = (
-            f"{_percent(finding.share)} of requests {what}",
-            finding.share,
-            finding.level,
-        )
-        text += f", usually {_percent(finding.usual)}"
+        text = f"{_percent(finding.share)} of requests {what}, usually {_percent(finding.usual)}"
+        figure, threshold, usual = finding.share, finding.level, finding.usual
     since = monitor.wall(finding.since)
     message = f"{finding.route or 'All routes'}: {text}"
     certain = "is beyond chance" if severity == "critical" else "may be chance yet"
@@ -61,17 +57,18 @@ def _finding(monitor: Monitor, now: float, finding: Finding, severity: str) -> d
         "route": finding.route,
         "value": round(figure, 4),
         "threshold": round(threshold, 4),
+        **({} if usual is None else {"usual": round(usual, 6)}),
         "since": since,
     }
 
 
-def _traffic(finding: Finding) -> tuple[str, float, float]:
+def _traffic(finding: Finding) -> tuple[str, float, float, float | None]:
     rate = (finding.seen - finding.hits) / 10
     text = f"{rate:.3g} requests/s, never under {finding.usual:.3g}/s in the recent past"
-    return text, rate, finding.usual
+    return text, rate, finding.usual, finding.usual
 
 
-def _latency(monitor: Monitor, now: float, finding: Finding) -> tuple[str, float, float]:
+def _latency(monitor: Monitor, now: float, finding: Finding) -> tuple[str, float, float, float | None]:
     cell = next((cell for cell in monitor.cells if cell.label == finding.route), None)
     window = monitor.intake.total if cell is None else cell.window
     counts, _ = window.recent(int(now // SLICE_S) - 2)
@@ -85,7 +82,7 @@ def _latency(monitor: Monitor, now: float, finding: Finding) -> tuple[str, float
     stuck = sum(one.stuck for one in monitor.cells) if cell is None else cell.stuck
     if stuck > 0:
         text += f"; {stuck} in flight for too long"
-    return text, p95, limit
+    return text, p95, limit, usual if p95 and usual else None
 
 
 def _limits(cell: Cell | None) -> tuple[float, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,12 @@ from alertengine.core.incident import fold
 from alertengine.core.language import LANGUAGES, words
 from alertengine.core.letter import Letter, compose
 from alertengine.core.message import Message, MessageKind, may_ask
+from alertengine.core.snapshot import read_report
+from alertengine.core.trouble import symptom
 from alertengine.testing import RESTART_POOL, START, TARIRO, detected, diagnosed, make_events, make_incident
 
+REPORT = Path(__file__).parents[1] / "contract" / "health_report.json"
+"""What the SDK reports."""
 URL = "http://127.0.0.1:9000/action/recover?token=t"
 AUTHORIZED = NewEvent(
     type=EventType.RECOVERY_AUTHORIZED,
@@ -133,3 +139,20 @@ def test_figures_are_told_in_the_language_and_names_are_not() -> None:
     assert message.body[0] == "61 % dos pedidos falham, normalmente 0,2 %, desde as 03:03 UTC."
     assert message.body[2] == "Medido: waiting for a db connection: 1.3 s at P95 (usual 0 ms)."
     assert "“recycle the connection pool”" in message.body[3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("error_anomaly", "100 % dos pedidos falham, normalmente 0,04 %"),
+        ("latency_spike", "os 5 % mais lentos demoram mais de 501 ms, normalmente 83 ms"),
+    ],
+)
+def test_what_the_sdk_measured_is_told_in_the_language(kind: str, said: str) -> None:
+    report = json.loads(REPORT.read_text(encoding="utf-8"))
+    report["alerts"] = [alert for alert in report["alerts"] if alert["type"] == kind]
+    seen = read_report(START, report)
+    figures = {"symptom": seen.symptom, "route": seen.route, "value": seen.value, "usual": seen.usual}
+    incident = fold(make_events(detected(figures=figures), diagnosed()))
+
+    assert symptom(incident, words("pt")) == said

@@ -36,7 +36,7 @@ TEXTS: Mapping[str, str] = {
     "measured.client_error_anomaly": "{value} of requests are refused, usually {usual}",
     "measured.latency_spike": "the slowest 5 % take over {value}, usually {usual}",
     "measured.stalled_requests": "the slowest 5 % take over {value}, usually {usual}",
-    "measured.traffic_drop": "{value} requests a second, usually {usual}",
+    "measured.traffic_drop": "{value} requests a second, usually at least {usual}",
     "measured.outage.one": "{n} poll in a row failed",
     "measured.outage.other": "{n} polls in a row failed",
     "measured.since": "{what}, since {at} UTC.",

@@ -34,7 +34,7 @@ TEXTS: Mapping[str, str] = {
     "measured.client_error_anomaly": "{value} des requêtes sont refusées, d’habitude {usual}",
     "measured.latency_spike": "les 5 % les plus lentes dépassent {value}, d’habitude {usual}",
     "measured.stalled_requests": "les 5 % les plus lentes dépassent {value}, d’habitude {usual}",
-    "measured.traffic_drop": "{value} requêtes par seconde, d’habitude {usual}",
+    "measured.traffic_drop": "{value} requêtes par seconde, d’habitude au moins {usual}",
     "measured.outage.one": "{n} relevé de suite a échoué",
     "measured.outage.other": "{n} relevés de suite ont échoué",
     "measured.since": "{what}, depuis {at} UTC.",

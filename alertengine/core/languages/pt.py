@@ -34,7 +34,7 @@ TEXTS: Mapping[str, str] = {
     "measured.client_error_anomaly": "{value} dos pedidos são recusados, normalmente {usual}",
     "measured.latency_spike": "os 5 % mais lentos demoram mais de {value}, normalmente {usual}",
     "measured.stalled_requests": "os 5 % mais lentos demoram mais de {value}, normalmente {usual}",
-    "measured.traffic_drop": "{value} pedidos por segundo, normalmente {usual}",
+    "measured.traffic_drop": "{value} pedidos por segundo, normalmente pelo menos {usual}",
     "measured.outage.one": "{n} consulta seguida falhou",
     "measured.outage.other": "{n} consultas seguidas falharam",
     "measured.since": "{what}, desde as {at} UTC.",

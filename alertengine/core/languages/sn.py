@@ -34,7 +34,7 @@ TEXTS: Mapping[str, str] = {
     "measured.client_error_anomaly": "{value} yezvikumbiro iri kurambwa, kazhinji {usual}",
     "measured.latency_spike": "5 % inononoka kupfuura inotora zvinopfuura {value}, kazhinji {usual}",
     "measured.stalled_requests": "5 % inononoka kupfuura inotora zvinopfuura {value}, kazhinji {usual}",
-    "measured.traffic_drop": "zvikumbiro {value} pasekondi, kazhinji {usual}",
+    "measured.traffic_drop": "zvikumbiro {value} pasekondi, kazhinji {usual} kana kupfuura",
     "measured.outage.one": "kutarisa {n} kwakundikana",
     "measured.outage.other": "kutarisa ka{n} kwakatevedzana kwakundikana",
     "measured.since": "{what}, kubva na{at} UTC.",

@@ -34,7 +34,7 @@ TEXTS: Mapping[str, str] = {
     "measured.client_error_anomaly": "{value} ya maombi yanakataliwa, kwa kawaida {usual}",
     "measured.latency_spike": "5 % zilizo polepole zaidi huchukua zaidi ya {value}, kwa kawaida {usual}",
     "measured.stalled_requests": "5 % zilizo polepole zaidi huchukua zaidi ya {value}, kwa kawaida {usual}",
-    "measured.traffic_drop": "maombi {value} kwa sekunde, kwa kawaida {usual}",
+    "measured.traffic_drop": "maombi {value} kwa sekunde, kwa kawaida angalau {usual}",
     "measured.outage.one": "ukaguzi {n} umeshindwa",
     "measured.outage.other": "kaguzi {n} mfululizo zimeshindwa",
     "measured.since": "{what}, tangu {at} UTC.",
