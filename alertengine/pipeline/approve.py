@@ -36,7 +36,7 @@ from alertengine.pipeline.notify import append
 from alertengine.pipeline.proof import NOTHING, Proof, asker, show_pin
 from alertengine.pipeline.tenants import ACTIVE
 from alertengine.signing import fingerprint
-from alertengine.store import directory, incidents, links, outbox
+from alertengine.store import directory, incidents, links, tellings
 from alertengine.store.base import Transaction
 
 REISSUES = 3
@@ -121,7 +121,7 @@ async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
         incident, contact = _known(tx, claims)
         told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti)}
         state = _append(engine, tx, incident, approval.acknowledge(incident, contact.actor, told))
-        for beside in tx.fetch(outbox.told_with(claims.tenant_id, claims.jti, incident.id)):
+        for beside in tx.fetch(tellings.told_with(claims.tenant_id, claims.jti, incident.id)):
             other = tx.fetch(incidents.incident(claims.tenant_id, beside))
             if other is not None and other.stage in DECIDABLE and other.acknowledged_by is None:
                 _append(engine, tx, other, approval.acknowledge(other, contact.actor, told))
@@ -218,7 +218,7 @@ _NO_PIN = PinShown.MISSING
 
 def _send_next(engine: Engine, tx: Transaction, incident: Incident, contact: Contact) -> None:
     """Who was told of several at once and decided one gets the next one's link."""
-    for beside in tx.fetch(outbox.unlinked_beside(incident.tenant_id, incident.id, contact.id)):
+    for beside in tx.fetch(tellings.unlinked_beside(incident.tenant_id, incident.id, contact.id)):
         other = tx.fetch(incidents.incident(incident.tenant_id, beside))
         if other is not None and may_ask(MessageKind.LINK, other):
             append(engine, tx, other, [], MessageKind.LINK, only=contact)

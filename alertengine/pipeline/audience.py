@@ -13,7 +13,7 @@ from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import Contact, parse_time
 from alertengine.core.quiet import quiet_until
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, outbox
+from alertengine.store import directory, tellings
 from alertengine.store.base import Transaction
 
 REPEATS = frozenset({MessageKind.ESCALATION, MessageKind.REMINDER})
@@ -30,7 +30,7 @@ def audience(
     Copies go wherever they are wanted, but for what is kept quiet.
     """
     now = tx.now(engine.now())
-    told = tx.fetch(outbox.told(incident.tenant_id, incident.id))
+    told = tx.fetch(tellings.told(incident.tenant_id, incident.id))
     step = _step(engine, incident, kind, told, turn, now)
     copies = () if _is_kept_quiet(incident, kind, told) else _copies(engine, tx, incident, kind)
     if step is None:
@@ -40,7 +40,7 @@ def audience(
     def quiet(contact: Contact) -> datetime | None:
         return quiet_until(contact, engine.policy.quiet, incident.severity, now) if may_wait else None
 
-    had = tx.fetch(outbox.had(incident, now - timedelta(seconds=BEARABLE_S))) if kind in REPEATS else {}
+    had = tx.fetch(tellings.had(incident, now - timedelta(seconds=BEARABLE_S))) if kind in REPEATS else {}
     chosen = choose(
         _reach(engine, tx, incident, kind),
         step,

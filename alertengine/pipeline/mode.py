@@ -15,7 +15,7 @@ from alertengine.core.steady import FOLLOW_S
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline.emergency import tell_everyone
 from alertengine.pipeline.engine import Engine
-from alertengine.store import outbox
+from alertengine.store import tellings
 from alertengine.store.log import SYSTEM_TREE
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ _STATES = {**dict.fromkeys(("sending", "accepted", "delivered", "read"), "ok"), 
 async def channels(engine: Engine) -> dict[str, dict[str, Any]]:
     """Each channel's state by its last delivery."""
     try:
-        last = await engine.store.fetch(outbox.last_outcomes())
+        last = await engine.store.fetch(tellings.last_outcomes())
     except AlertEngineError:
         last = {}
     rows = {}

@@ -11,7 +11,7 @@ from alertengine.errors import Fault
 from alertengine.pipeline.audience import takes
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import tell
-from alertengine.store import directory, outbox, postage
+from alertengine.store import directory, outbox, postage, tellings
 from alertengine.store.base import Transaction
 from alertengine.store.log import SYSTEM_TREE
 from alertengine.store.outbox import Delivery
@@ -74,7 +74,7 @@ def _cheaper(
 def _send_by(engine: Engine, tx: Transaction, delivery: Delivery, cheaper: Contact) -> None:
     reason = f"the month's spend cap of {engine.policy.spend_cap:g} is reached; it goes by {cheaper.channel}"
     # Where it is told by that address anyway, it is not told there twice.
-    doubled = tx.fetch(outbox.doubled(delivery, cheaper.id))
+    doubled = tx.fetch(tellings.doubled(delivery, cheaper.id))
     kind = EventType.ALERT_DEAD if doubled else EventType.ALERT_FAILED
     data = {"error": reason, "fault": str(Fault.EXHAUSTED), "permanent": doubled}
     tell(engine, tx, delivery, kind, delivery.attempts, **data)

@@ -22,7 +22,7 @@ from alertengine.errors import DeliveryError
 from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Channel
-from alertengine.store import directory, incidents, links, outbox
+from alertengine.store import directory, incidents, links, tellings
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ LINKS = 20
 
 async def show(engine: Engine, channel: Channel, contact: Contact, incident: Incident, news: Message) -> int:
     """Amend what `contact` was asked by with `news`. Answers how many messages show it now."""
-    asked = await engine.store.fetch(outbox.asked(incident.tenant_id, incident.id, contact.id))
+    asked = await engine.store.fetch(tellings.asked(incident.tenant_id, incident.id, contact.id))
     if not asked:
         return 0
     message = await _told(engine, contact, incident, news)
@@ -81,7 +81,7 @@ async def refresh(engine: Engine, tenant: str, incident_id: str) -> None:
 
 async def thread_of(engine: Engine, contact: Contact, incident: Incident) -> str | None:
     """The message by which this person was first asked: what follows is told under it."""
-    asked = await engine.store.fetch(outbox.asked(incident.tenant_id, incident.id, contact.id))
+    asked = await engine.store.fetch(tellings.asked(incident.tenant_id, incident.id, contact.id))
     return asked[-1] if asked else None
 
 

@@ -10,13 +10,13 @@ from alertengine.core.policy import START_WITHIN_S
 from alertengine.pipeline import inquire, mode
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.postage import month_of
-from alertengine.store import directory, incidents, outbox, postage, silences, spending
+from alertengine.store import directory, incidents, postage, silences, spending, tellings
 
 
 async def status(engine: Engine) -> dict[str, Any]:
     """Everything at a glance, for the operator."""
     services = await engine.store.fetch(directory.services())
-    deliveries = await engine.store.fetch(outbox.counts())
+    deliveries = await engine.store.fetch(tellings.counts())
     condition = await mode.look(engine)
     policy = engine.policy
     sent = postage.of_month(month_of(engine.now()))

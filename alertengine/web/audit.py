@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from alertengine.core.incident import fold
 from alertengine.pipeline.engine import Engine
-from alertengine.store import incidents, outbox
+from alertengine.store import incidents, tellings
 from alertengine.web.auth import IncidentTenant
 
 
@@ -29,7 +29,7 @@ def router(engine: Engine) -> APIRouter:
     @routes.get("/delivery/{incident_id}")
     async def get_delivery(incident_id: str, tenant_id: IncidentTenant) -> dict[str, Any]:
         """Every attempt to deliver the incident's messages."""
-        attempts = await engine.store.fetch(outbox.attempts(tenant_id, incident_id))
+        attempts = await engine.store.fetch(tellings.attempts(tenant_id, incident_id))
         return {"incident_id": incident_id, "attempts": [attempt.to_json() for attempt in attempts]}
 
     return routes

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from alertengine.pipeline import approve
-from alertengine.store import incidents, outbox
+from alertengine.store import incidents, tellings
 from team import Team, gather_team
 from world import World
 
@@ -39,7 +39,7 @@ async def test_services_that_fail_at_once_are_one_message_each_time(team: Team, 
     assert "/incidents?token=" in first.text
     for incident in (opened[0], opened[-1]):
         assert (await team.world.incident(incident)).stage == "ALERTED"
-        assert await team.world.engine.store.fetch(outbox.attempts(team.world.tenant, incident))
+        assert await team.world.engine.store.fetch(tellings.attempts(team.world.tenant, incident))
 
     await team.wait(400, 20, failing=names)
     assert max(Counter(name for name, _ in team.sent).values()) <= 3

@@ -29,7 +29,7 @@ from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.diagnose import find_cause
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Outcome
-from alertengine.store import outbox
+from alertengine.store import tellings
 from alertengine.testing import RESTART_POOL, critical_report, healthy_report
 from world import World
 
@@ -356,7 +356,7 @@ async def test_a_message_is_retried_until_it_is_taken_with_one_key(world: World)
     types = await world.types(incident)
     assert types.count("alert_failed") == 2
     assert types.count("alert_accepted") == 1
-    attempts = await world.engine.store.fetch(outbox.attempts(world.tenant, incident))
+    attempts = await world.engine.store.fetch(tellings.attempts(world.tenant, incident))
     assert [a.outcome for a in attempts] == ["failed", "failed", "accepted"]
     assert len({a.delivery_id for a in attempts}) == 1
 
@@ -366,7 +366,7 @@ async def test_a_message_that_cannot_arrive_is_a_dead_letter(world: World) -> No
     incident = await world.fail()
 
     assert "alert_dead" in await world.types(incident)
-    assert (await world.engine.store.fetch(outbox.counts()))["dead"] == 1
+    assert (await world.engine.store.fetch(tellings.counts()))["dead"] == 1
 
 
 async def test_a_late_alert_says_what_happened_meanwhile(world: World) -> None:

@@ -1,0 +1,164 @@
+"""What people were told of an incident: by which messages, at which addresses, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alertengine.core.incident import Incident
+from alertengine.core.message import ASKS
+from alertengine.core.model import parse_time, rfc3339
+from alertengine.store.base import Query, Row
+from alertengine.store.outbox import Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try, written before it is made. `outcome`: sending, accepted, delivered, read, failed or dead."""
+
+    delivery_id: str
+    attempt: int
+    channel: str
+    provider: str
+    contact: str
+    outcome: str
+    provider_message_id: str | None
+    error: str | None
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "delivery_id": self.delivery_id,
+            "channel": self.channel,
+            "provider": self.provider,
+            "contact": self.contact,
+            "attempt": self.attempt,
+            "outcome": self.outcome,
+            "provider_message_id": self.provider_message_id,
+            "error": self.error,
+            "at": rfc3339(self.at),
+        }
+
+
+def told(tenant: str, incident: str) -> Query[list[str]]:
+    """The people who were told of an incident, as they are called now; of those whose messages died nobody was."""
+    return Query(
+        sql="SELECT DISTINCT c.name FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
+        " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
+        " WHERE a.tenant = ? AND a.incident = ? AND d.state <> 'dead' AND d.copy = 0 ORDER BY c.name",
+        params=(tenant, incident),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
+def told_with(tenant: str, jti: str, incident: str) -> Query[list[str]]:
+    """The other incidents that the message with this link told of."""
+    return Query(
+        sql="SELECT a.incident FROM delivery AS d JOIN about AS a ON a.delivery = d.id"
+        " WHERE d.tenant = ? AND d.jti = ? AND a.incident <> ? ORDER BY a.incident",
+        params=(tenant, jti, incident),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
+def unlinked_beside(tenant: str, incident: str, contact: str) -> Query[list[str]]:
+    """Incidents that this contact was told of together with that one, and was sent no link of their own for."""
+    return Query(
+        sql="SELECT DISTINCT o.incident FROM about AS m JOIN delivery AS d ON d.id = m.delivery"
+        " JOIN about AS o ON o.delivery = m.delivery AND o.incident <> m.incident"
+        " WHERE m.tenant = ? AND m.incident = ? AND d.contact = ? AND NOT EXISTS ("
+        " SELECT 1 FROM delivery AS l WHERE l.tenant = d.tenant AND l.incident = o.incident"
+        " AND l.contact = d.contact AND l.kind = 'link') ORDER BY o.incident",
+        params=(tenant, incident, contact),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
+def had(incident: Incident, since: datetime) -> Query[dict[str, int]]:
+    """How many messages each person had of an incident since then, and since it last brought something new.
+
+    One that was lost, and one that another stands in for, is none.
+    """
+    return Query(
+        sql="SELECT c.name, count(*) FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
+        " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
+        " WHERE a.tenant = ? AND a.incident = ? AND a.seq > ? AND d.queued_at > ? AND d.state <> 'dead'"
+        " AND NOT EXISTS (SELECT 1 FROM delivery AS f WHERE f.tenant = d.tenant AND f.follows = d.id)"
+        " AND d.copy = 0 GROUP BY c.name",
+        params=(incident.tenant_id, incident.id, incident.news_seq, rfc3339(since)),
+        decode=_by_person,
+    )
+
+
+def _by_person(rows: list[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name, number in rows:
+        counts[name.casefold()] = counts.get(name.casefold(), 0) + number
+    return counts
+
+
+def doubled(delivery: Delivery, contact: str) -> Query[bool]:
+    """A message of the same kind, queued by the same event, is for that contact."""
+    return Query(
+        sql="SELECT 1 FROM about AS m JOIN about AS o ON o.tenant = m.tenant AND o.incident = m.incident"
+        " AND o.seq = m.seq AND o.delivery <> m.delivery JOIN delivery AS e ON e.id = o.delivery"
+        " WHERE m.delivery = ? AND e.contact = ? AND e.kind = ? AND e.state <> 'dead' LIMIT 1",
+        params=(delivery.id, contact, str(delivery.kind)),
+        decode=bool,
+    )
+
+
+def asked(tenant: str, incident: str, contact: str) -> Query[list[str]]:
+    """The provider's ids of the messages by which this contact was asked for this decision alone, newest first."""
+    kinds = ", ".join(f"'{kind}'" for kind in sorted(ASKS))
+    return Query(
+        sql="SELECT a.provider_message_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery"  # noqa: S608
+        " WHERE d.tenant = ? AND d.incident = ? AND d.contact = ? AND a.provider_message_id IS NOT NULL"
+        f" AND d.kind IN ({kinds}) AND (SELECT count(*) FROM about AS b WHERE b.delivery = d.id) = 1"
+        " ORDER BY a.at DESC LIMIT 5",
+        params=(tenant, incident, contact),
+        decode=lambda rows: [row[0] for row in rows],
+    )
+
+
+def attempts(tenant: str, incident: str) -> Query[list[Attempt]]:
+    return Query(
+        sql="SELECT delivery, attempt, channel, provider, contact, outcome, provider_message_id, error, at"
+        " FROM attempt WHERE delivery IN (SELECT delivery FROM about WHERE tenant = ? AND incident = ?)"
+        " ORDER BY at, delivery, attempt",
+        params=(tenant, incident),
+        decode=lambda rows: [_attempt(row) for row in rows],
+    )
+
+
+def counts() -> Query[dict[str, int]]:
+    """How many deliveries stand in each state."""
+    return Query(
+        sql="SELECT state, count(*) FROM delivery GROUP BY state",
+        params=(),
+        decode=lambda rows: {row[0]: row[1] for row in rows},
+    )
+
+
+def last_outcomes() -> Query[dict[str, tuple[str, str | None]]]:
+    """(outcome, error) of the newest attempt on each channel."""
+    return Query(
+        sql="SELECT channel, outcome, error, max(at) FROM attempt GROUP BY channel",
+        params=(),
+        decode=lambda rows: {row[0]: (row[1], row[2]) for row in rows},
+    )
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(
+        delivery_id=row[0],
+        attempt=row[1],
+        channel=row[2],
+        provider=row[3],
+        contact=row[4],
+        outcome=row[5],
+        provider_message_id=row[6],
+        error=row[7],
+        at=parse_time(row[8]),
+    )
