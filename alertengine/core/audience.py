@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alertengine.core.escalation import EVERY_ADDRESS, EscalationStep, is_meant, person
+from alertengine.core.escalation import EVERY_ADDRESS, EscalationStep, is_meant
 from alertengine.core.model import Contact, Role
+from alertengine.core.people import name_key
 
 BEARABLE = 3
 """Messages about an incident to one person within `BEARABLE_S`, unless something new happened."""
@@ -54,7 +55,7 @@ def choose(
     """
     people: dict[str, list[Address]] = {}
     for address in reach:
-        people.setdefault(person(address.contact), []).append(address)
+        people.setdefault(name_key(address.contact.name), []).append(address)
     meant = {k: v for k, v in people.items() if any(is_meant(a.contact, step.who) for a in v)}
     if widens and not meant:
         meant = people

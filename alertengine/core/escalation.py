@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from alertengine.core.model import Contact
+from alertengine.core.people import name_key
 
 EVERYONE = "everyone"
 EVERY_ADDRESS = "all"
@@ -94,10 +95,5 @@ def problems(steps: Sequence[EscalationStep], deadline_s: float) -> Iterator[str
 
 def is_meant(contact: Contact, who: Sequence[str]) -> bool:
     """`who` has everyone, the contact's role, or their name."""
-    meant = {name.casefold() for name in who}
-    return bool(meant & {EVERYONE, str(contact.role), person(contact)})
-
-
-def person(contact: Contact) -> str:
-    """Contacts of one name are one person."""
-    return contact.name.casefold()
+    meant = {name_key(name) for name in who}
+    return bool(meant & {EVERYONE, str(contact.role), name_key(contact.name)})

@@ -11,6 +11,7 @@ from alertengine.core.escalation import EscalationStep, Turn
 from alertengine.core.incident import Incident
 from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import Contact, parse_time
+from alertengine.core.people import name_key
 from alertengine.core.quiet import quiet_until
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory, tellings
@@ -56,7 +57,8 @@ def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience
     """The people whose quiet hours are over, and the names of all that were waited for."""
     now = tx.now(engine.now())
     names = tuple(name for name, until in incident.held.items() if parse_time(until) <= now)
-    reach = [a for a in _reach(engine, tx, incident, MessageKind.ALERT) if a.contact.name in names]
+    waited = {name_key(name) for name in names}
+    reach = [a for a in _reach(engine, tx, incident, MessageKind.ALERT) if name_key(a.contact.name) in waited]
     hours = engine.policy.quiet
     found = choose(
         reach,
@@ -92,6 +94,14 @@ def _copies(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKi
 
 def _is_kept_quiet(incident: Incident, kind: MessageKind, told: list[str]) -> bool:
     return kind is HEARD_ANYWAY and incident.silence_id is not None and not told
+
+
+def other_addresses(engine: Engine, tx: Transaction, contact: Contact, kind: MessageKind) -> list[Contact]:
+    """Where else this person can be told: those after this address, then those before it."""
+    name, own = name_key(contact.name), tx.fetch(directory.contacts(contact.tenant_id))
+    place = next((n for n, other in enumerate(own) if other.id == contact.id), -1)
+    around = own[place + 1 :] + own[: max(0, place)]
+    return [other for other in around if name_key(other.name) == name and takes(engine, other, kind)]
 
 
 def _reach(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> list[Address]:

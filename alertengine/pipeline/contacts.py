@@ -15,7 +15,7 @@ from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.invite import by_link_alone
 from alertengine.pipeline.onboard import NewContact, check_plan, new_contact
 from alertengine.pipeline.verify import send_code
-from alertengine.store import directory, people, system
+from alertengine.store import directory, moves, people, system
 from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ async def change(
         if after != before:
             directory.put_contact(tx, after)
             _leave(tx, before, after if wanted.given_by is Given.OPERATOR else None)
+            if moves.moved(before, after):
+                moves.leave(tx, before, lambda: engine.new_id("lnk"), tx.now(engine.now()))
             _note(engine, tx, after, SystemEventType.CONTACT_CHANGED, actor)
         return after
 

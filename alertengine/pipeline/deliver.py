@@ -26,7 +26,7 @@ from alertengine.pipeline.receipts import note
 from alertengine.pipeline.telling import Telling, telling
 from alertengine.pipeline.viewing import list_link
 from alertengine.ports import Channel, Receipt
-from alertengine.store import directory, links, outbox, receipts
+from alertengine.store import directory, links, moves, outbox, receipts
 from alertengine.store.base import Transaction
 from alertengine.store.checkpoints import checkpoint, short
 from alertengine.store.outbox import Delivery
@@ -161,6 +161,8 @@ async def _claim(engine: Engine, delivery: Delivery, contact: Contact, channel: 
         found = tx.fetch(outbox.delivery(delivery.tenant_id, delivery.id))
         if found is None or found[0] != delivery or found[1] not in ("queued", "sending"):
             return False  # somebody else took it since it was read
+        if not moves.is_there(tx, contact):
+            return False  # it goes to where they are now
         if not afford(engine, tx, delivery, contact):
             engine.memory.outbox.set()
             return False
@@ -174,11 +176,9 @@ async def _abandon(engine: Engine, delivery: Delivery) -> bool:
     name = delivery.contact_id
 
     def work(tx: Transaction) -> bool:
-        if not outbox.claim(tx, delivery, "", "", name, engine.now(), LEASE_S):
-            return False
         error = "the contact was removed"
-        outbox.settle(tx, delivery, "dead", error=error)
-        receipts.stop_waiting(tx, delivery)
+        if not outbox.give_up(tx, delivery, "", name, error, engine.now()):
+            return False
         data = {"error": error, "fault": str(Fault.RECIPIENT), "permanent": True}
         tell(engine, tx, delivery, EventType.ALERT_DEAD, delivery.attempts + 1, **data)
         return True
@@ -190,11 +190,20 @@ async def _offer(engine: Engine, delivery: Delivery, contact: Contact, incident:
     """The link, which lives from now. None where nothing is asked."""
     claims = _claims(engine, delivery, contact, incident)
     if claims is not None:
-        about, round_, expires_at = claims.incident_id, claims.round, claims.expires_at
-        await engine.store.transact(
-            lambda tx: links.offer(tx, claims.tenant_id, about, contact.id, round_, claims.jti, expires_at)
-        )
+        await engine.store.transact(lambda tx: _open(tx, claims, contact))
     return claims
+
+
+def _open(tx: Transaction, claims: Claims, contact: Contact) -> None:
+    _check_place(tx, contact)
+    round_, expires_at = claims.round, claims.expires_at
+    links.offer(tx, claims.tenant_id, claims.incident_id, contact.id, round_, claims.jti, expires_at)
+
+
+def _check_place(tx: Transaction, contact: Contact) -> None:
+    """No link is opened for an address that the contact has left."""
+    if not moves.is_there(tx, contact):
+        raise DeliveryError("the contact has another address since")
 
 
 async def _compose(
@@ -204,9 +213,7 @@ async def _compose(
     url = f"{engine.base_url}/action/recover?token={engine.tokens.sign(claims)}" if claims else None
     head = await engine.store.fetch(checkpoint(incident.tenant_id))
     service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
-    tenant, listed = incident.tenant_id, None
-    if about.others:
-        listed = await engine.store.transact(lambda tx: list_link(engine, tx, tenant, contact, delivery.jti))
+    listed = await _list_link(engine, delivery, contact) if about.others else None
     letter = Letter(
         recipient=contact.name,
         now=engine.now(),
@@ -225,6 +232,14 @@ async def _compose(
         condition=engine.memory.condition,
     )
     return compose(delivery.kind, incident, letter)
+
+
+async def _list_link(engine: Engine, delivery: Delivery, contact: Contact) -> str:
+    def work(tx: Transaction) -> str:
+        _check_place(tx, contact)
+        return list_link(engine, tx, delivery.tenant_id, contact, delivery.jti)
+
+    return await engine.store.transact(work)
 
 
 async def _send(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import Contact
-from alertengine.pipeline.audience import takes
+from alertengine.core.people import may_decide
+from alertengine.pipeline.audience import other_addresses
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append
-from alertengine.store import directory, incidents, outbox, receipts
+from alertengine.store import directory, incidents, outbox, receipts, tellings
 from alertengine.store.base import Transaction
 from alertengine.store.outbox import Delivery
 
@@ -38,11 +39,12 @@ def _is_moot(delivery: Delivery, incident: Incident) -> bool:
 
 
 def _next(engine: Engine, tx: Transaction, delivery: Delivery, *, again: bool) -> Contact | None:
-    people = tx.fetch(directory.contacts(delivery.tenant_id))
-    place = next((n for n, contact in enumerate(people) if contact.id == delivery.contact_id), None)
-    if place is None:
+    """The address that this telling has not used; one where as much can be decided before one where it cannot."""
+    contact = tx.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    if contact is None:
         return None
-    for contact in people[place + 1 :]:
-        if contact.name == people[place].name and takes(engine, contact, delivery.kind):
-            return contact
-    return people[place] if again and delivery.follows is None else None
+    others = other_addresses(engine, tx, contact, delivery.kind)
+    used = tx.fetch(tellings.used(delivery, [other.id for other in others]))
+    unused = sorted((c for c in others if c.id not in used), key=lambda other: not may_decide(other))
+    same = [contact] if again and delivery.follows is None else []
+    return next(iter(unused + same), None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from alertengine.core.events import EventType, NewEvent, SystemEventType
+from alertengine.core.message import ASKS
 from alertengine.core.model import Contact
+from alertengine.core.people import may_decide
 from alertengine.core.postage import cost_of, millionths
 from alertengine.errors import Fault
-from alertengine.pipeline.audience import takes
+from alertengine.pipeline.audience import other_addresses
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import tell
 from alertengine.store import directory, outbox, postage, tellings
@@ -45,7 +47,7 @@ def afford(engine: Engine, tx: Transaction, delivery: Delivery, contact: Contact
     cheaper = _cheaper(engine, tx, delivery, contact, price)
     if cheaper is None:
         return postage.charge(tx, tenant, month, price, None)
-    _send_by(engine, tx, delivery, cheaper)
+    _send_by(engine, tx, delivery, contact, cheaper)
     return False
 
 
@@ -60,25 +62,31 @@ def give_back(engine: Engine, tx: Transaction, delivery: Delivery) -> None:
 def _cheaper(
     engine: Engine, tx: Transaction, delivery: Delivery, contact: Contact, price: int
 ) -> Contact | None:
+    """An address of the person where as much can be decided, and where this telling has not failed."""
+    if delivery.copy or delivery.follows is not None:
+        return None  # nobody is asked by it, or it stands in for what failed elsewhere, be it there
+    others = other_addresses(engine, tx, contact, delivery.kind)
+    used = tx.fetch(tellings.used(delivery, [other.id for other in others]))
+    decides = may_decide(contact) and delivery.kind in ASKS
     own = [
         other
-        for other in tx.fetch(directory.contacts(delivery.tenant_id))
-        if other.name == contact.name
-        and takes(engine, other, delivery.kind)
-        and engine.channel_of(other) is not None
+        for other in others
+        if engine.channel_of(other) is not None
         and cost(engine, other) < price
+        and used.get(other.id, True)
+        and (may_decide(other) or not decides)
     ]
     return min(own, key=lambda other: cost(engine, other), default=None)
 
 
-def _send_by(engine: Engine, tx: Transaction, delivery: Delivery, cheaper: Contact) -> None:
+def _send_by(engine: Engine, tx: Transaction, delivery: Delivery, contact: Contact, cheaper: Contact) -> None:
     reason = f"the month's spend cap of {engine.policy.spend_cap:g} is reached; it goes by {cheaper.channel}"
     # Where it is told by that address anyway, it is not told there twice.
     doubled = tx.fetch(tellings.doubled(delivery, cheaper.id))
     kind = EventType.ALERT_DEAD if doubled else EventType.ALERT_FAILED
     data = {"error": reason, "fault": str(Fault.EXHAUSTED), "permanent": doubled}
-    tell(engine, tx, delivery, kind, delivery.attempts, **data)
+    tell(engine, tx, delivery, kind, delivery.attempts + doubled, **data)
     if doubled:
-        outbox.give_up(tx, delivery)
+        outbox.give_up(tx, delivery, contact.channel, contact.name, reason, tx.now(engine.now()))
     else:
         outbox.redirect(tx, delivery, cheaper.id)

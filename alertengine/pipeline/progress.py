@@ -49,12 +49,13 @@ LINKS = 20
 
 async def show(engine: Engine, channel: Channel, contact: Contact, incident: Incident, news: Message) -> int:
     """Amend what `contact` was asked by with `news`. Answers how many messages show it now."""
-    asked = await engine.store.fetch(tellings.asked(incident.tenant_id, incident.id, contact.id))
-    if not asked:
+    asked = tellings.asked(incident.tenant_id, incident.id, contact.id)
+    if not await engine.store.fetch(asked):
         return 0
     message = await _told(engine, contact, incident, news)
     amended = 0
-    for message_id in asked:
+    # Read anew, for the message has a link in it by now: where the contact left an address since, none is shown it.
+    for message_id in await engine.store.fetch(asked):
         try:
             await channel.amend(message_id, message)  # type: ignore[attr-defined]
             amended += 1

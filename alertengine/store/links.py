@@ -16,7 +16,7 @@ def offer(
     tx.execute(
         "INSERT INTO link (jti, tenant, incident, contact, round, expires_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (jti) DO UPDATE SET expires_at = excluded.expires_at, incident = excluded.incident,"
-        " round = excluded.round WHERE used_at IS NULL",
+        " contact = excluded.contact, round = excluded.round WHERE used_at IS NULL",
         jti,
         tenant,
         incident,

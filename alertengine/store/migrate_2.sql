@@ -174,3 +174,13 @@ CREATE TABLE postage (
 
 -- A message for information alone: nobody is asked by it, nor counts as told.
 ALTER TABLE delivery ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;
+
+-- Deliveries in the order in which they were queued: one order for all that is sent, whatever each tells of.
+ALTER TABLE delivery ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE delivery SET number = old.number
+FROM (SELECT id, row_number() OVER (ORDER BY queued_at, seq, id) AS number FROM delivery) AS old
+WHERE old.id = delivery.id;
+CREATE INDEX delivery_number ON delivery (number);
+
+-- `moved`: the contact has left the address that this went to. What stands there is not touched any more.
+ALTER TABLE attempt ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;

@@ -9,6 +9,9 @@ from alertengine.core.message import MessageKind
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.store.base import Query, Row, Transaction
 
+NOBODY = ""
+"""The provider of an attempt that was recorded and not made."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
@@ -40,8 +43,9 @@ class Delivery:
 def queue(tx: Transaction, new: Delivery, due_at: datetime, fallback_at: datetime) -> None:
     tx.execute(
         "INSERT INTO delivery"
-        " (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, fallback_at, follows, copy, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        " (id, tenant, incident, contact, kind, jti, seq, queued_at, due_at, fallback_at, follows, copy, state, number)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued',"
+        " (SELECT 1 + coalesce(max(number), 0) FROM delivery))",
         new.id,
         new.tenant_id,
         new.incident_id,
@@ -70,12 +74,19 @@ def join(tx: Transaction, delivery_id: str, new: Delivery) -> None:
 
 
 def joinable(new: Delivery) -> Query[str | None]:
-    """A message of the kind to the same contact that has not left: what is to be told is told with it."""
+    """A message of the kind to the same contact that has not left: what is to be told is told with it.
+
+    Not one that the person's next address was used for already, nor one that is before something unsent about the
+    same incident: it would be told in the wrong order.
+    """
     return Query(
         sql="SELECT d.id FROM delivery AS d JOIN incident AS i ON i.tenant = d.tenant AND i.id = d.incident"
         " WHERE d.tenant = ? AND d.contact = ? AND d.kind = ? AND d.state = 'queued' AND d.attempts = 0"
-        " AND d.follows IS ? AND i.is_test = 0 ORDER BY d.queued_at LIMIT 1",
-        params=(new.tenant_id, new.contact_id, str(new.kind), new.follows),
+        " AND d.follows IS ? AND d.fallback_at IS NOT NULL AND i.is_test = 0 AND NOT EXISTS ("
+        " SELECT 1 FROM about AS m JOIN delivery AS e ON e.id = m.delivery"
+        " WHERE m.tenant = d.tenant AND m.incident = ? AND e.contact = d.contact AND e.number > d.number"
+        " AND e.state IN ('queued', 'sending')) ORDER BY d.number LIMIT 1",
+        params=(new.tenant_id, new.contact_id, str(new.kind), new.follows, new.incident_id),
         decode=lambda rows: rows[0][0] if rows else None,
     )
 
@@ -103,16 +114,6 @@ def redirect(tx: Transaction, delivery: Delivery, contact: str) -> None:
     )
 
 
-def give_up(tx: Transaction, delivery: Delivery) -> None:
-    """It does not leave at all: another message says the same in the same place."""
-    tx.execute(
-        "UPDATE delivery SET state = 'dead', fallback_at = NULL WHERE id = ? AND tenant = ? AND attempts = ?",
-        delivery.id,
-        delivery.tenant_id,
-        delivery.attempts,
-    )
-
-
 def about(delivery: Delivery) -> Query[list[tuple[str, int]]]:
     """(incident, number of the event that queued it) of everything it tells of; its own first."""
     return Query(
@@ -132,12 +133,12 @@ def due(now: datetime, limit: int) -> Query[list[Delivery]]:
     sql = f"""
         SELECT {DELIVERY} FROM delivery AS d WHERE state IN ('queued', 'sending') AND due_at <= ?
         AND NOT EXISTS (SELECT 1 FROM about AS m
-                        JOIN about AS o ON o.tenant = m.tenant AND o.incident = m.incident AND o.seq < m.seq
-                        JOIN delivery AS e ON e.id = o.delivery
+                        JOIN about AS o ON o.tenant = m.tenant AND o.incident = m.incident
+                        JOIN delivery AS e ON e.id = o.delivery AND e.number < d.number
                         WHERE m.delivery = d.id AND e.contact = d.contact
                         AND (e.state = 'sending' OR e.state = 'queued' AND (e.due_at <= ? OR e.attempts = 0)))
         AND d.tenant NOT IN (SELECT id FROM tenant WHERE status <> 'active')
-        ORDER BY due_at, seq LIMIT ?"""  # noqa: S608 - our own column list
+        ORDER BY due_at, number LIMIT ?"""  # noqa: S608 - our own column list
     return Query(
         sql=sql,
         params=(rfc3339(now), rfc3339(now), limit),
@@ -208,6 +209,19 @@ def settle(
         delivery.id,
         delivery.attempts + 1,
     )
+
+
+def give_up(
+    tx: Transaction, delivery: Delivery, channel: str, contact: str, error: str, now: datetime
+) -> bool:
+    """It does not leave at all: no provider is asked. False where somebody else took it since it was read."""
+    if not claim(tx, delivery, channel, NOBODY, contact, now, 0.0):
+        return False
+    settle(tx, delivery, "dead", error=error)
+    tx.execute(
+        "UPDATE delivery SET fallback_at = NULL WHERE id = ? AND tenant = ?", delivery.id, delivery.tenant_id
+    )
+    return True
 
 
 def reclaim(tx: Transaction, now: datetime) -> int:

@@ -15,9 +15,6 @@ _BESIDE = (
     "DELETE FROM incident WHERE tenant = ? AND id = ?",
     "DELETE FROM execution WHERE tenant = ? AND incident = ?",
     "DELETE FROM link WHERE tenant = ? AND incident = ?",
-    "DELETE FROM attempt WHERE tenant = ? AND incident = ?",
-    "DELETE FROM about WHERE tenant = ? AND incident = ?",
-    "DELETE FROM delivery WHERE tenant = ? AND incident = ?",
     "DELETE FROM model_call WHERE tenant = ? AND incident = ?",
     "DELETE FROM evidence WHERE tenant = ? AND incident = ?",
 )
@@ -27,7 +24,8 @@ def closed_before(moment: datetime) -> Query[list[tuple[str, str, datetime]]]:
     """(tenant, incident, closed) of what ended before then and has nothing left to deliver, oldest first."""
     return Query(
         sql="SELECT tenant, id, closed_at FROM incident WHERE closed_at < ? AND NOT EXISTS ("
-        " SELECT 1 FROM delivery d WHERE d.tenant = incident.tenant AND d.incident = incident.id"
+        " SELECT 1 FROM about AS m JOIN delivery AS d ON d.id = m.delivery"
+        " WHERE m.tenant = incident.tenant AND m.incident = incident.id"
         " AND d.state IN ('queued', 'sending')) ORDER BY closed_at",
         params=(rfc3339(moment),),
         decode=lambda rows: [(row[0], row[1], parse_time(row[2])) for row in rows],
@@ -45,6 +43,19 @@ def prune(tx: Transaction, tenant: str, incident: str, why: Mapping[str, Any], a
     tx.execute("DELETE FROM event WHERE tree = ? AND incident = ?", tenant, incident)
     for sql in _BESIDE:
         tx.execute(sql, tenant, incident)
+    forget_messages(tx, tenant, incident)
+
+
+def forget_messages(tx: Transaction, tenant: str, incident: str) -> None:
+    """What told of this incident alone goes; what told of others too stays for their sake."""
+    deliveries = tx.fetch(_told_of(tenant, incident))
+    tx.execute("DELETE FROM about WHERE tenant = ? AND incident = ?", tenant, incident)
+    for delivery in deliveries:
+        for sql in (
+            "DELETE FROM attempt WHERE delivery = ?1 AND NOT EXISTS (SELECT 1 FROM about WHERE delivery = ?1)",
+            "DELETE FROM delivery WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM about WHERE delivery = ?1)",
+        ):
+            tx.execute(sql, delivery)
 
 
 def ranges(indexes: Iterable[int]) -> list[list[int]]:
@@ -56,6 +67,14 @@ def ranges(indexes: Iterable[int]) -> list[list[int]]:
         else:
             runs.append([index, index])
     return runs
+
+
+def _told_of(tenant: str, incident: str) -> Query[list[str]]:
+    return Query(
+        sql="SELECT delivery FROM about WHERE tenant = ? AND incident = ?",
+        params=(tenant, incident),
+        decode=lambda rows: [row[0] for row in rows],
+    )
 
 
 def _entries(tenant: str, incident: str) -> Query[list[tuple[int, bytes]]]:

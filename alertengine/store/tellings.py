@@ -1,7 +1,13 @@
-"""What people were told of an incident: by which messages, at which addresses, and what became of them."""
+"""What people were told of an incident: by which messages, at which addresses, and what became of them.
+
+A telling is all that one event sends to one person: a message to each address that is meant, and what follows one
+that failed.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +15,9 @@ from typing import Any
 from alertengine.core.incident import Incident
 from alertengine.core.message import ASKS
 from alertengine.core.model import parse_time, rfc3339
+from alertengine.core.people import name_key
 from alertengine.store.base import Query, Row
-from alertengine.store.outbox import Delivery
+from alertengine.store.outbox import NOBODY, Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,28 +101,52 @@ def had(incident: Incident, since: datetime) -> Query[dict[str, int]]:
 def _by_person(rows: list[Row]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name, number in rows:
-        counts[name.casefold()] = counts.get(name.casefold(), 0) + number
+        counts[name_key(name)] = counts.get(name_key(name), 0) + number
     return counts
 
 
-def doubled(delivery: Delivery, contact: str) -> Query[bool]:
-    """A message of the same kind, queued by the same event, is for that contact."""
+def used(delivery: Delivery, contacts: Sequence[str]) -> Query[dict[str, bool]]:
+    """Which of these addresses of one person this delivery's telling has used; True where it may arrive there yet.
+
+    An address where nothing was tried, for another one was to tell the same, is not used.
+    """
     return Query(
-        sql="SELECT 1 FROM about AS m JOIN about AS o ON o.tenant = m.tenant AND o.incident = m.incident"
-        " AND o.seq = m.seq AND o.delivery <> m.delivery JOIN delivery AS e ON e.id = o.delivery"
-        " WHERE m.delivery = ? AND e.contact = ? AND e.kind = ? AND e.state <> 'dead' LIMIT 1",
+        sql="WITH RECURSIVE telling (id) AS (SELECT ?1"
+        " UNION SELECT d.follows FROM telling AS t JOIN delivery AS d ON d.id = t.id WHERE d.follows IS NOT NULL"
+        " UNION SELECT f.id FROM telling AS t JOIN delivery AS f ON f.follows = t.id"
+        " UNION SELECT e.id FROM telling AS t JOIN about AS m ON m.delivery = t.id JOIN about AS o"
+        " ON o.tenant = m.tenant AND o.incident = m.incident AND o.seq = m.seq JOIN delivery AS e"
+        " ON e.id = o.delivery AND e.kind = ?2 AND e.contact IN (SELECT value FROM json_each(?3)))"
+        " SELECT d.contact, max(d.state <> 'dead') FROM telling AS t JOIN delivery AS d ON d.id = t.id"
+        " WHERE d.contact IN (SELECT value FROM json_each(?3)) AND (d.state <> 'dead' OR EXISTS"
+        " (SELECT 1 FROM attempt AS a WHERE a.delivery = d.id AND a.provider <> ?4)) GROUP BY d.contact",
+        params=(delivery.id, str(delivery.kind), json.dumps(list(contacts)), NOBODY),
+        decode=lambda rows: {row[0]: bool(row[1]) for row in rows},
+    )
+
+
+def doubled(delivery: Delivery, contact: str) -> Query[bool]:
+    """Messages of the same kind, queued by the same events, tell that contact of everything that this one does."""
+    return Query(
+        sql="SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM about AS m WHERE m.delivery = ? AND NOT EXISTS ("
+        " SELECT 1 FROM about AS o JOIN delivery AS e ON e.id = o.delivery WHERE o.tenant = m.tenant"
+        " AND o.incident = m.incident AND o.seq = m.seq AND o.delivery <> m.delivery"
+        " AND e.contact = ? AND e.kind = ? AND e.state <> 'dead'))",
         params=(delivery.id, contact, str(delivery.kind)),
         decode=bool,
     )
 
 
 def asked(tenant: str, incident: str, contact: str) -> Query[list[str]]:
-    """The provider's ids of the messages by which this contact was asked for this decision alone, newest first."""
+    """The provider's ids of the messages by which this contact was asked for this decision alone, newest first.
+
+    None of those that went to an address which the contact has left.
+    """
     kinds = ", ".join(f"'{kind}'" for kind in sorted(ASKS))
     return Query(
         sql="SELECT a.provider_message_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery"  # noqa: S608
         " WHERE d.tenant = ? AND d.incident = ? AND d.contact = ? AND a.provider_message_id IS NOT NULL"
-        f" AND d.kind IN ({kinds}) AND (SELECT count(*) FROM about AS b WHERE b.delivery = d.id) = 1"
+        f" AND a.moved = 0 AND d.kind IN ({kinds}) AND (SELECT count(*) FROM about AS b WHERE b.delivery = d.id) = 1"
         " ORDER BY a.at DESC LIMIT 5",
         params=(tenant, incident, contact),
         decode=lambda rows: [row[0] for row in rows],
