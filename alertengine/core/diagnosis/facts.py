@@ -208,7 +208,7 @@ def _dependencies(value: object) -> tuple[DependencyFact, ...]:
 
 
 def _dependency(row: Mapping[str, object], index: int) -> DependencyFact:
-    usual = mapping(row.get("usual"))
+    usual = _of_something(mapping(row.get("usual")), "count")
     return DependencyFact(
         ref=f"dependency-{index}",
         kind=_name(row.get("kind")),
@@ -220,6 +220,11 @@ def _dependency(row: Mapping[str, object], index: int) -> DependencyFact:
         wait_p95_ms=pair(row, usual, "wait_p95_ms"),
         codes=_codes(row.get("codes")),
     )
+
+
+def _of_something(usual: Mapping[str, object], size: str) -> Mapping[str, object]:
+    """What was counted over nothing is no usual value, though it may be written as 0 ms."""
+    return {size: 0} if number(usual.get(size)) == 0 else usual
 
 
 def _codes(value: object) -> Mapping[str, float]:
@@ -241,7 +246,7 @@ def _routes(value: object) -> tuple[RouteFact, ...]:
 
 
 def _route(row: Mapping[str, object], index: int) -> RouteFact:
-    usual = mapping(row.get("usual"))
+    usual = _of_something(mapping(row.get("usual")), "sample_size")
     return RouteFact(
         ref=f"route-{index}",
         route=_name(row.get("route")) or "unnamed",

@@ -1,5 +1,7 @@
 """Rules about what the application calls: databases and outside services."""
 
+import math
+
 from alertengine.core.diagnosis import families, items, signals
 from alertengine.core.diagnosis.facts import DependencyFact, Facts, RouteFact
 from alertengine.core.diagnosis.reading import clamp
@@ -44,7 +46,8 @@ def _db_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
         Sign(0.5 * signals.waiting(fact) * slow, (items.waiting(fact),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.0 * max(seen.lag, seen.everywhere)),
-        Sign(-3.5 * seen.surge),
+        # Load makes calls wait, and some of them slower; many times slower is more than that.
+        Sign(-3.5 * seen.surge * (1 - 0.5 * clamp(math.log2(max(1.0, fact.p50_ms.factor(2))) / 2 - 1))),
         # A call that waited in vain for a connection counts as a long one, and never reached the database.
         Sign(-3.5 * max(_share(other, families.POOL) for other in _databases(facts))),
         Sign(-2.0 * max([0.0, *map(signals.slow_calls, _outside(facts))])),

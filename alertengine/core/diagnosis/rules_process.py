@@ -40,7 +40,8 @@ def cpu_hog(facts: Facts, seen: Signals) -> Case:
         Sign(1.5 * seen.lag * seen.cpu, (items.lag(runtime),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.5 * max(seen.leak, seen.gc)),
-        Sign(-2.5 * seen.surge),
+        # What so many requests need is taken off already; some load costs more than its share.
+        Sign(-1.0 * seen.surge),
         route=_only_slow(facts, route),
     )
 
@@ -55,8 +56,8 @@ def loop_block(facts: Facts, seen: Signals) -> Case:
         Sign(0.4 * (1 - seen.cpu) * cpu_known, (items.cpu(runtime),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.5 * seen.cpu),
-        # A fifth of a core may be usual here, or may be the reason.
-        Sign(-1.8 if runtime.cpu.usual is None and (runtime.cpu.now or 0.0) > 0.2 else 0.0),
+        # A fifth of a core may be what such traffic needs, or may be the reason.
+        Sign(-1.8 * (1 - signals.cpu_known(runtime, facts.traffic)) if (runtime.cpu.now or 0.0) > 0.2 else 0.0),
         Sign(-4.5 * max(seen.leak, seen.gc)),
         Sign(-1.5 * seen.surge),
         route=_only_slow(facts, route),

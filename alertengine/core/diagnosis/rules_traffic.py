@@ -1,6 +1,6 @@
 """Rules about who asks, and how much."""
 
-from alertengine.core.diagnosis import items, signals
+from alertengine.core.diagnosis import families, items, signals
 from alertengine.core.diagnosis.facts import Facts, RouteFact
 from alertengine.core.diagnosis.model import EvidenceItem
 from alertengine.core.diagnosis.reading import clamp
@@ -11,17 +11,33 @@ from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
 def traffic_surge(facts: Facts, seen: Signals) -> Case:
     """Necessary: requests to existing routes multiply. What follows (waiting, crowding) supports it.
 
-    Against: calls or requests that fail, though nothing is crowded, late or slow: it is not the load that breaks them.
+    Against: what more requests alone do not bring about.
     """
-    load = max(seen.crowded, seen.lag, seen.slowness)
-    broken = max([seen.errors, *map(signals.failing, facts.dependencies)])
     return for_cause(
         "traffic_surge",
         Sign(5.0 * seen.surge, (_requests(facts),)),
         Sign(0.5 * seen.crowded, (items.in_flight(facts.runtime),)),
         Sign(-2.0 * seen.scan),
-        Sign(-1.0 * seen.leak),
-        Sign(-3.0 * broken * (1 - load)),
+        Sign(-2.0 * seen.leak),
+        Sign(-3.5 * _beside_the_load(facts, seen)),
+    )
+
+
+def _beside_the_load(facts: Facts, seen: Signals) -> float:
+    """How plainly something is wrong that load does not do: calls fail everywhere, or though nothing is crowded, late
+    or slow; the code fails by itself; the loop runs late by more processor time than so many requests need, or by none.
+    """
+    load = max(signals.crowded_beyond_traffic(facts), seen.lag, seen.slowness)
+    failing = max([0.0, *map(signals.failing, facts.dependencies)])
+    # Whoever is overloaded still answers some.
+    all_of_them = clamp((max([0.0, *(fact.fail_rate.now or 0.0 for fact in facts.dependencies)]) - 0.8) / 0.15)
+    idle = clamp((0.7 - (facts.runtime.cpu.now or 1.0)) / 0.3)
+    bugs = families.with_family([fact for fact in facts.exceptions if fact.new], families.OTHER)
+    return max(
+        max(seen.errors, failing) * (1 - load),
+        failing * all_of_them,
+        0.7 * seen.errors * clamp(sum(fact.count for fact in bugs) / 3),
+        seen.lag * max(seen.cpu, idle),
     )
 
 

@@ -67,12 +67,17 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     busy = clamp((now - 0.3) / 0.4)
     if runtime.cpu.usual is None:
         return busy
-    known = habit(traffic)
+    known = cpu_known(runtime, traffic)
     expected = runtime.cpu.usual * max(1.0, traffic.rps.factor(0.5))
     excess, times = now - expected, (now + 0.01) / (expected + 0.01)
     # Twice the usual is plain for a light process, a tenth of a core more for a heavy one.
     beyond = clamp(excess / 0.06) * max(clamp((times - 1.3) / 0.7), clamp((excess - 0.1) / 0.15))
-    return max(known * beyond, (1 - known) * busy)
+    return known * beyond + (1 - known) * busy
+
+
+def cpu_known(runtime: RuntimeFact, traffic: TrafficFact) -> float:
+    """How far it is known how much processor time such traffic needs."""
+    return 0.0 if runtime.cpu.usual is None else habit(traffic)
 
 
 HELD_BY_A_REQUEST_MB = 0.05
@@ -154,17 +159,30 @@ def slow_calls(fact: DependencyFact) -> float:
     """The calls themselves are slow; time spent waiting for a connection is taken off."""
     if wait_included(fact):
         return 0.0
-    typical = _slower(fact.p50_ms) * reliable(fact.count.now)
+    typical = max(_slower(fact.p50_ms), _slow_by_itself(fact)) * reliable(fact.count.now)
     # A few slow calls do not explain waiting that is many times longer than they take.
     waited = fact.wait_p95_ms.rise()
     part = clamp(4 * fact.p95_ms.rise() / waited) if waited > 20 else 1.0
     return max(typical, part * slow(fact.p50_ms, fact.p95_ms, fact.count.now))
 
 
+def _slow_by_itself(fact: DependencyFact) -> float:
+    """Nobody knows its usual, yet half of the queries that a request waits for do not take a tenth of a second."""
+    if not fact.is_database or fact.p50_ms.usual is not None or not fact.p50_ms.now:
+        return 0.0
+    return 0.8 * clamp(math.log2(max(1.0, fact.p50_ms.now / 100)) / 2)
+
+
 def wait_included(fact: DependencyFact) -> bool:
     """Some applications time the waiting as part of the call: then the call is its wait and a usual call."""
     wait, whole = fact.wait_p95_ms.now or 0.0, fact.p95_ms.now or 0.0
     return wait > 20 and wait <= whole <= wait + 1.2 * (fact.p95_ms.usual or 0.1 * wait) + 2
+
+
+def crowded_beyond_traffic(facts: Facts) -> float:
+    """More requests are inside at once than their number explains: each stays longer."""
+    grown = facts.runtime.in_flight_max.factor(2) / max(1.0, _arriving(facts.traffic).factor(1))
+    return clamp(math.log2(max(1.0, grown)) / 2)
 
 
 def everywhere(facts: Facts) -> float:
