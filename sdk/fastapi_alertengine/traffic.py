@@ -42,7 +42,13 @@ class Traffic:
 
     def told(self, recent: float, now: float, usual: tuple[float, float]) -> dict[str, Any]:
         """Figures of (recent, now] beside those of the span `usual`."""
-        return {**(self._figures(recent, now) or {}), "usual": self._figures(*usual)}
+        silent = {"silent_s": self._silent_s(now)}
+        return {**(self._figures(recent, now) or {}), **silent, "usual": self._figures(*usual)}
+
+    def _silent_s(self, now: float) -> float | None:
+        """Since the last request; None where there was none."""
+        last = next((one.at for one in reversed(self._seconds) if one.matched or one.unmatched), None)
+        return None if last is None else round(max(0.0, now - last), 1)
 
     def _figures(self, begin: float, end: float) -> dict[str, Any] | None:
         seconds = [one for one in self._seconds if begin < one.at <= end]

@@ -81,6 +81,13 @@ def test_one_client_stands_out():
     assert traffic["usual"]["top_client_share"] < 0.2
 
 
+def test_how_long_nothing_came_is_told():
+    shop = Shop()
+    assert shop.told()["traffic"]["silent_s"] == 0
+    shop.run(6, calls=0)
+    assert shop.told()["traffic"]["silent_s"] == pytest.approx(6, abs=1)
+
+
 def test_routes_stand_beside_what_is_usual_for_them():
     (route,) = Shop(ran=0.5).told()["routes"]
     assert route["p95_ms"] == pytest.approx(510, rel=0.02)

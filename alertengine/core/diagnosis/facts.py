@@ -97,6 +97,8 @@ class TrafficFact:
     matched: Reading
     unmatched: Reading
     top_client_share: Reading
+    silent_s: float | None
+    """Since the last request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,4 +327,5 @@ def _traffic(row: Mapping[str, object], metrics: Mapping[str, object]) -> Traffi
         matched=pair(row, usual, "rps_matched"),
         unmatched=pair(row, usual, "rps_unmatched"),
         top_client_share=pair(row, usual, "top_client_share"),
+        silent_s=positive(row.get("silent_s")),
     )

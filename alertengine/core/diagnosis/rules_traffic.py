@@ -27,17 +27,18 @@ def _beside_the_load(facts: Facts, seen: Signals) -> float:
     """How plainly something is wrong that load does not do: calls fail everywhere, or though nothing is crowded, late
     or slow; the code fails by itself; the loop runs late by more processor time than so many requests need, or by none.
     """
-    load = max(signals.crowded_beyond_traffic(facts), seen.lag, seen.slowness)
+    # A pool that turns requests away is what load does.
+    full = max([0.0, *(families.share(fact, families.POOL) for fact in facts.dependencies)])
+    load = max(signals.crowded_beyond_traffic(facts), seen.lag, seen.slowness, clamp(full / 0.1))
     failing = max([0.0, *map(signals.failing, facts.dependencies)])
     # Whoever is overloaded still answers some.
     all_of_them = clamp((max([0.0, *(fact.fail_rate.now or 0.0 for fact in facts.dependencies)]) - 0.8) / 0.15)
-    idle = clamp((0.7 - (facts.runtime.cpu.now or 1.0)) / 0.3)
     bugs = families.with_family([fact for fact in facts.exceptions if fact.new], families.OTHER)
     return max(
         max(seen.errors, failing) * (1 - load),
         failing * all_of_them,
         0.7 * seen.errors * clamp(sum(fact.count for fact in bugs) / 3),
-        seen.lag * max(seen.cpu, idle),
+        seen.lag * max(seen.cpu, signals.idle(facts.runtime, facts.traffic)),
     )
 
 

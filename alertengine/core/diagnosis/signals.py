@@ -75,6 +75,15 @@ def cpu(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     return known * beyond + (1 - known) * busy
 
 
+def idle(runtime: RuntimeFact, traffic: TrafficFact) -> float:
+    """Processor time is left, and not because others on the machine take what so many requests would need."""
+    now = runtime.cpu.now
+    if now is None:
+        return 0.0
+    needed = (runtime.cpu.usual or 0.0) * max(1.0, traffic.rps.factor(0.5))
+    return clamp((0.5 - now) / 0.3) * clamp(((now + 0.02) / (needed + 0.02) - 0.5) / 0.3)
+
+
 def cpu_known(runtime: RuntimeFact, traffic: TrafficFact) -> float:
     """How far it is known how much processor time such traffic needs."""
     return 0.0 if runtime.cpu.usual is None else habit(traffic)
@@ -124,11 +133,13 @@ def scan(traffic: TrafficFact) -> float:
 
 def quiet(facts: Facts) -> float:
     """Next to nothing arrives where usually something does."""
-    reading = facts.traffic.rps
+    traffic, reading = facts.traffic, facts.traffic.rps
     if reading.now is None or reading.usual is None or reading.usual < 0.3:
         return 0.0
+    # A dozen requests that should have come since the last one are no pause.
+    missed = clamp(((traffic.silent_s or 0.0) * reading.usual - 4) / 8) * clamp((traffic.silent_s or 0.0) - 2)
     # A report that is asked for seconds after the stop still counts what came before it.
-    return clamp((0.75 - reading.now / reading.usual) / 0.45)
+    return max(missed, clamp((0.75 - reading.now / reading.usual) / 0.45))
 
 
 def reliable(count: float | None, enough: float = 5) -> float:

@@ -23,6 +23,9 @@ class Dep:
     kind: str
     name: str
     base_ms: float
+    spread: float = 0.15
+    fails: float = 0.0
+    """Of its calls, on any day."""
 
 
 @dataclass
@@ -149,7 +152,9 @@ def request(world: World, route: Route, fault: Fault, tally: Tally) -> tuple[flo
 def call(rng: random.Random, dep: Dep, fault: Fault) -> tuple[float, float, str]:
     effect = fault.deps.get(dep.name)
     straggles = rng.random() < 0.004
-    ran = dep.base_ms * rng.lognormvariate(0, 0.15) * (6 if straggles else 1) + lateness(rng, fault)
+    ran = dep.base_ms * rng.lognormvariate(0, dep.spread) * (6 if straggles else 1) + lateness(rng, fault)
+    if dep.fails and rng.random() < dep.fails:
+        return 0.0, ran, "500"
     if effect is None or rng.random() > effect.share:
         return 0.0, ran, ""
     wait = effect.wait_ms * rng.uniform(0.2, 1.2)
