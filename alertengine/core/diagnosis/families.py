@@ -112,7 +112,11 @@ def share(dependency: DependencyFact, *wanted: str) -> float:
     """Of all its calls those that failed in these ways."""
     found = failures(dependency)
     total = sum(found.values())
-    return (dependency.fail_rate.now or 0.0) * sum(found.get(one, 0.0) for one in wanted) / total if total else 0.0
+    return (
+        (dependency.fail_rate.now or 0.0) * sum(found.get(one, 0.0) for one in wanted) / total
+        if total
+        else 0.0
+    )
 
 
 def with_family(facts: Iterable[ExceptionFact], *families: str) -> tuple[ExceptionFact, ...]:

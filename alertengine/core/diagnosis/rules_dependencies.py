@@ -45,7 +45,7 @@ def _db_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
         Sign(1.0 * timeouts, (items.failing(fact),) if timeouts else ()),
         Sign(0.5 * signals.waiting(fact) * slow, (items.waiting(fact),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
-        Sign(-4.0 * max(seen.lag, seen.everywhere)),
+        Sign(-4.0 * max(seen.lag * signals.by_lateness(fact, facts.runtime), seen.everywhere)),
         # Load makes calls wait, and some of them slower; many times slower is more than that.
         Sign(-3.5 * seen.surge * (1 - 0.5 * clamp(math.log2(max(1.0, fact.p50_ms.factor(2))) / 2 - 1))),
         # A call that waited in vain for a connection counts as a long one, and never reached the database.
@@ -173,7 +173,7 @@ def _upstream_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
         Sign(max(3.6 * slow, 3.2 * gone), (items.answering(fact) if slow else items.vanished(fact),)),
         Sign(0.5 * seen.crowded, (items.in_flight(facts.runtime),)),
         Sign(-2.0 * clamp(other_failures / 4)),
-        Sign(-4.0 * max(seen.lag, seen.everywhere)),
+        Sign(-4.0 * max(seen.lag * signals.by_lateness(fact, facts.runtime), seen.everywhere)),
         Sign(-2.0 * seen.surge),
         dependency=fact.label,
         route=route.route if (route := slowest_route(facts)) else None,

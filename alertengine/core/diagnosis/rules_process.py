@@ -57,11 +57,21 @@ def loop_block(facts: Facts, seen: Signals) -> Case:
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.5 * seen.cpu),
         # A fifth of a core may be what such traffic needs, or may be the reason.
-        Sign(-1.8 * (1 - signals.cpu_known(runtime, facts.traffic)) if (runtime.cpu.now or 0.0) > 0.2 else 0.0),
+        Sign(
+            -1.8 * (1 - signals.cpu_known(runtime, facts.traffic)) if (runtime.cpu.now or 0.0) > 0.2 else 0.0
+        ),
         Sign(-4.5 * max(seen.leak, seen.gc)),
+        Sign(-4.0 * _slower_than_late(facts)),
         Sign(-1.5 * seen.surge),
         route=_only_slow(facts, route),
     )
+
+
+def _slower_than_late(facts: Facts) -> float:
+    """Calls take longer by far more than the loop runs late, so the lateness is beside the point."""
+    calls = facts.dependencies
+    beyond = [signals.slow_calls(fact) * (1 - signals.by_lateness(fact, facts.runtime)) for fact in calls]
+    return max([0.0, *beyond])
 
 
 def _only_slow(facts: Facts, slowest: RouteFact | None) -> str | None:

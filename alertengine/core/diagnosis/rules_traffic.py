@@ -32,7 +32,9 @@ def _beside_the_load(facts: Facts, seen: Signals) -> float:
     load = max(signals.crowded_beyond_traffic(facts), seen.lag, seen.slowness, clamp(full / 0.1))
     failing = max([0.0, *map(signals.failing, facts.dependencies)])
     # Whoever is overloaded still answers some.
-    all_of_them = clamp((max([0.0, *(fact.fail_rate.now or 0.0 for fact in facts.dependencies)]) - 0.8) / 0.15)
+    all_of_them = clamp(
+        (max([0.0, *(fact.fail_rate.now or 0.0 for fact in facts.dependencies)]) - 0.8) / 0.15
+    )
     bugs = families.with_family([fact for fact in facts.exceptions if fact.new], families.OTHER)
     return max(
         max(seen.errors, failing) * (1 - load),

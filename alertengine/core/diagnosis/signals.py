@@ -55,6 +55,8 @@ def measure(facts: Facts) -> Signals:
 def lag(runtime: RuntimeFact) -> float:
     """A healthy loop is late by a few milliseconds; 25 more is plain for everybody waiting on it."""
     typical = clamp((runtime.lag_p95_ms.rise(5) - 5) / 20)
+    # Where it is always late, as on a busy machine, it varies by more.
+    typical *= 1.0 if runtime.lag_p95_ms.usual is None else clamp((runtime.lag_p95_ms.factor(5) - 1.2) / 0.6)
     # One long stall shows in the maximum alone, and so does one moment of a busy machine.
     return max(typical, 0.6 * clamp((runtime.lag_max_ms.rise(20) - 80) / 250))
 
@@ -175,6 +177,12 @@ def slow_calls(fact: DependencyFact) -> float:
     waited = fact.wait_p95_ms.rise()
     part = clamp(4 * fact.p95_ms.rise() / waited) if waited > 20 else 1.0
     return max(typical, part * slow(fact.p50_ms, fact.p95_ms, fact.count.now))
+
+
+def by_lateness(fact: DependencyFact, runtime: RuntimeFact) -> float:
+    """How far a loop that runs late explains that these calls take longer: by a few times its lateness at most."""
+    late, longer = runtime.lag_p95_ms.now or 0.0, max(fact.p50_ms.rise(), 0.3 * fact.p95_ms.rise(), 1.0)
+    return clamp(4 * late / longer)
 
 
 def _slow_by_itself(fact: DependencyFact) -> float:

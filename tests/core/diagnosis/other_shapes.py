@@ -100,22 +100,45 @@ def pool_exhaustion(world: World) -> Fault:
     return Fault(deps={stores(world)[0].name: effect}, exceptions=told, alerts=["latency_spike"])
 
 
-def _calls(codes: tuple[str, ...], lasting: tuple[float, float], told: tuple[str, str], anything: bool = False) -> Callable[[World], Fault]:
+def _calls(
+    codes: tuple[str, ...], lasting: tuple[float, float], told: tuple[str, str], anything: bool = False
+) -> Callable[[World], Fault]:
     def make(world: World) -> Fault:
         rng = world.rng
         hit = one(world, world.deps if anything and rng.random() < 0.3 else neighbours(world))
-        effect = Effect(fail=rng.choice((1.0, 0.8, 0.5, 0.35)), code=rng.choice(codes), takes_ms=rng.uniform(*lasting))
+        effect = Effect(
+            fail=rng.choice((1.0, 0.8, 0.5, 0.35)), code=rng.choice(codes), takes_ms=rng.uniform(*lasting)
+        )
         said = [raised(world, told[0], told[1].format(rng.choice(codes)))] if rng.random() < 0.5 else []
         return Fault(deps={dep.name: effect for dep in hit}, exceptions=said, alerts=["error_anomaly"])
 
     return make
 
 
-upstream_5xx = _calls(("500", "502", "503", "504", "ServerError"), (20, 2500), ("HTTPStatusError", "Server error '503 Service Unavailable'"))
-upstream_throttle = _calls(("429", "rate_limited", "TooManyRequests"), (2, 60), ("HTTPStatusError", "Client error '429 Too Many Requests'"))
-upstream_down = _calls(("connect", "ConnectionRefusedError", "ECONNREFUSED", "ConnectTimeout"), (0.3, 5), ("ConnectError", "All connection attempts failed"), True)
-certificate_or_dns = _calls(("SSLError", "gaierror", "certificate verify failed", "dns"), (0.5, 30), ("ConnectError", "[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired"))
-_hanging = _calls(("timeout", "ReadTimeout", "TimeoutException", "deadline exceeded"), (700, 9000), ("ReadTimeout", ""))
+upstream_5xx = _calls(
+    ("500", "502", "503", "504", "ServerError"),
+    (20, 2500),
+    ("HTTPStatusError", "Server error '503 Service Unavailable'"),
+)
+upstream_throttle = _calls(
+    ("429", "rate_limited", "TooManyRequests"),
+    (2, 60),
+    ("HTTPStatusError", "Client error '429 Too Many Requests'"),
+)
+upstream_down = _calls(
+    ("connect", "ConnectionRefusedError", "ECONNREFUSED", "ConnectTimeout"),
+    (0.3, 5),
+    ("ConnectError", "All connection attempts failed"),
+    True,
+)
+certificate_or_dns = _calls(
+    ("SSLError", "gaierror", "certificate verify failed", "dns"),
+    (0.5, 30),
+    ("ConnectError", "[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired"),
+)
+_hanging = _calls(
+    ("timeout", "ReadTimeout", "TimeoutException", "deadline exceeded"), (700, 9000), ("ReadTimeout", "")
+)
 
 
 def upstream_timeout(world: World) -> Fault:
@@ -184,15 +207,24 @@ def loop_block(world: World) -> Fault:
 
 def traffic_surge(world: World) -> Fault:
     rng = world.rng
-    effect = Effect(slower=rng.uniform(1, 2.5), wait_ms=rng.choice((0.0, 100.0, 900.0)), fail=rng.choice((0.0, 0.0, 0.1)),
-                    code="pool_timeout", takes_ms=0.3)  # fmt: skip
-    return Fault(rate=rng.uniform(4, 15), deps={dep.name: effect for dep in stores(world)}, alerts=["latency_spike"])
+    effect = Effect(
+        slower=rng.uniform(1, 2.5),
+        wait_ms=rng.choice((0.0, 100.0, 900.0)),
+        fail=rng.choice((0.0, 0.0, 0.1)),
+        code="pool_timeout",
+        takes_ms=0.3,
+    )
+    return Fault(
+        rate=rng.uniform(4, 15), deps={dep.name: effect for dep in stores(world)}, alerts=["latency_spike"]
+    )
 
 
 def scanner_4xx(world: World) -> Fault:
     rng = world.rng
     lag = rng.choice((0.0, 5.0))
-    return Fault(unmatched=max(6.0, world.rate * rng.uniform(0.7, 6)), one_client=rng.random() < 0.5, lag_ms=lag)
+    return Fault(
+        unmatched=max(6.0, world.rate * rng.uniform(0.7, 6)), one_client=rng.random() < 0.5, lag_ms=lag
+    )
 
 
 def auth_break(world: World) -> Fault:
@@ -204,7 +236,9 @@ def auth_break(world: World) -> Fault:
 
 
 def no_traffic(world: World) -> Fault:
-    return Fault(rate=world.rng.choice((0.0, 0.0, 0.05)), alerts=["traffic_drop"] if world.rng.random() < 0.7 else [])
+    return Fault(
+        rate=world.rng.choice((0.0, 0.0, 0.05)), alerts=["traffic_drop"] if world.rng.random() < 0.7 else []
+    )
 
 
 MAKERS: dict[str, Callable[[World], Fault]] = {

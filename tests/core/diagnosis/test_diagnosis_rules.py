@@ -223,6 +223,31 @@ def test_silence_with_requests_stuck_inside_is_not_silence() -> None:
     assert diagnose(told(traffic=traffic, runtime=stuck)).cause != "no_traffic"
 
 
+def test_a_pause_of_seconds_is_silence_though_the_window_still_counts_what_came_before() -> None:
+    usual = {"rps": 23.0, "rps_matched": 23.0}
+    traffic = {"rps": 12.8, "rps_matched": 12.8, "silent_s": 5.9, "usual": usual}
+    assert diagnose(told(traffic=traffic)).cause == "no_traffic"
+    assert diagnose(told(traffic={**traffic, "silent_s": 0.2})).cause != "no_traffic"
+    seldom = {"rps": 0.4, "silent_s": 5.9, "usual": {"rps": 0.5}}
+    assert diagnose(told(traffic=seldom)).cause != "no_traffic"
+
+
+def test_queries_that_take_longer_by_more_than_the_loop_is_late_are_slow_themselves() -> None:
+    """A busy machine makes every loop late by some milliseconds."""
+    late = {"loop_lag_p95_ms": 46.0, "cpu": 0.06, "usual": {"loop_lag_p95_ms": 19.0, "cpu": 0.08}}
+    usual = {"count": 200, "fail_rate": 0.0, "p50_ms": 35.0, "p95_ms": 90.0, "wait_p95_ms": 0.0}
+    slow = {**dependency("db", "items", p50_ms=760.0, p95_ms=900.0), "usual": usual}
+    assert diagnose(told(dependencies=[slow], runtime=late)).cause == "db_slow"
+    by_the_loop = {**dependency("db", "items", p50_ms=90.0, p95_ms=180.0), "usual": usual}
+    assert diagnose(told(dependencies=[by_the_loop], runtime=late)).cause == "loop_block"
+
+
+def test_calls_that_were_never_made_have_no_usual_time() -> None:
+    usual = {"count": 0, "fail_rate": 0.0, "p50_ms": 0.0, "p95_ms": 0.0, "wait_p95_ms": 0.0}
+    fresh = {**dependency("http", "psp", p50_ms=120.0, p95_ms=160.0), "usual": usual}
+    assert diagnose(told(dependencies=[fresh])).cause == "unclear"
+
+
 def test_nothing_to_go_by_is_said() -> None:
     found = diagnose({})
     assert (found.cause, found.confidence, found.evidence, found.alternatives) == ("unclear", 0.0, (), ())
