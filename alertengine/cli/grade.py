@@ -38,12 +38,14 @@ def grade(
 
     settings = place(ctx, config, data_dir).settings()
     cases = _cases(folder)
-    graded = {"rules": [_by_rules(*case) for case in cases]}
+    graded, spent = {"rules": [_by_rules(*case) for case in cases]}, {}
     if model:
-        graded[settings.diagnosis.model or settings.diagnosis.provider] = asyncio.run(
-            _by_model(settings, cases)
-        )
-    told = {name: {**summary(rows), "each": [row.to_json() for row in rows]} for name, rows in graded.items()}
+        name = settings.diagnosis.model or settings.diagnosis.provider
+        graded[name], spent[name] = asyncio.run(_by_model(settings, cases))
+    told: Json = {
+        name: {**summary(rows), "spent": spent.get(name), "each": [row.to_json() for row in rows]}
+        for name, rows in graded.items()
+    }
     if as_json:
         show_json(told)
     else:
@@ -75,29 +77,32 @@ def _by_rules(case: str, truth: str, report: Json) -> Grade:
     return Grade(case=case, truth=truth, finding=diagnose(report))
 
 
-async def _by_model(settings: Settings, cases: list[tuple[str, str, Json]]) -> list[Grade]:
-    """One question after another, past the budget: whoever grades has decided to pay."""
+async def _by_model(settings: Settings, cases: list[tuple[str, str, Json]]) -> tuple[list[Grade], Json]:
+    """One question after another, past the budget: whoever grades has decided to pay. It is not told what the rules
+    say, so that its grade is its own."""
     from alertengine.app import model_alone
     from alertengine.core.diagnosis.answer import Unreadable, read
     from alertengine.core.diagnosis.grading import Grade
     from alertengine.core.diagnosis.question import ask
-    from alertengine.core.diagnosis.rules import diagnose
+    from alertengine.core.spend import Spent
     from alertengine.errors import ModelFailed
 
-    grades = []
+    grades, tokens, cost = [], 0, 0
     async with model_alone(settings) as model:
         if model is None or model.complaint():
             raise NotSo(
                 "No model can be asked: " + (model.complaint() or "" if model else "[diagnosis] provider")
             )
         for case, truth, report in cases:
-            question = ask({"service": case.partition("-")[2]}, report, diagnose(report), (), ())
+            question = ask({"service": case.partition("-")[2]}, report, None, (), ())
             try:
                 answer = await model.ask(question, settings.diagnosis.max_tokens, settings.diagnosis.limit_s)
+                if answer.usage is not None:
+                    tokens, cost = tokens + answer.usage.tokens, cost + model.prices.cost(answer.usage)
                 grades.append(Grade(case=case, truth=truth, finding=read(answer.said, question).finding))
             except (ModelFailed, Unreadable) as error:
                 grades.append(Grade(case=case, truth=truth, finding=None, note=str(error)))
-    return grades
+    return grades, Spent(calls=len(cases), tokens=tokens, cost=cost).to_json()
 
 
 def _table(told: Json) -> Table:
@@ -111,7 +116,13 @@ def _table(told: Json) -> Table:
         table.add_row(
             key.replace("_", " "), *(f"{100 * one[key]:.1f} %" for one in told.values()), style="bold"
         )
+    if any(one["spent"] for one in told.values()):
+        table.add_row("spent", *(_spent(one["spent"]) for one in told.values()), style="dim")
     return table
+
+
+def _spent(spent: Json | None) -> str:
+    return f"{spent['tokens']:,} tokens, {spent['usd']:.4f} USD" if spent else "nothing"
 
 
 def _cell(row: Json) -> str:

@@ -141,32 +141,29 @@ def _closed(**properties: Any) -> dict[str, Any]:
 def ask(
     trouble: Mapping[str, str],
     report: Mapping[str, object] | None,
-    finding: Finding,
+    finding: Finding | None,
     snapshots: Sequence[str],
     recoveries: Sequence[Recovery],
     lens: str = MAIN,
 ) -> Question:
-    """`trouble`: what was noticed, `snapshots`: the last polls in words, newest last."""
+    """`trouble`: what was noticed, `finding`: the rules' reading, if the model may see it, `snapshots`: the last polls
+    in words, newest last."""
     found = facts.read(report or {})
     offered = [r for r in recoveries if r.id != NONE]
-    measured = unique((*finding.evidence, *catalogue(report or {}, PER_SECTION)))
+    first = finding.evidence if finding else ()
+    measured = unique((*first, *catalogue(report or {}, PER_SECTION)))
     polls = tuple(EvidenceItem(id=f"snapshot-{n}", text=clean(s, 160)) for n, s in enumerate(snapshots, 1))
     past = tuple(
         EvidenceItem(id=f"past-{n}", text=clean(r.before, 160)) for n, r in enumerate(offered, 1) if r.before
     )
-    known = _fitting((*finding.evidence, *past, *polls[-3:], *measured, *polls))
+    known = _fitting((*first, *past, *polls[-3:], *measured, *polls))
     cited = {item.id for item in known}
     data = {
         "trouble": {key: clean(value, 300) for key, value in trouble.items()},
         "measurements": [_row(item) for item in known if not item.id.startswith(("past-", "snapshot-"))],
         "snapshots": [_row(item) for item in polls if item.id in cited],
         "recoveries": [_recovery(n, recovery, past) for n, recovery in enumerate(offered, 1)],
-        "rules": {
-            "cause": finding.cause,
-            "confidence": finding.confidence,
-            "alternatives": dict(finding.alternatives),
-            "summary": finding.summary,
-        },
+        **({"rules": _reading(finding)} if finding else {}),
         "how to read it": _LENSES[lens],
     }
     return Question(
@@ -176,6 +173,15 @@ def ask(
         actions=tuple(r.id for r in offered),
         names=frozenset((*(r.route for r in found.routes), *(d.label for d in found.dependencies))),
     )
+
+
+def _reading(finding: Finding) -> dict[str, Any]:
+    return {
+        "cause": finding.cause,
+        "confidence": finding.confidence,
+        "alternatives": dict(finding.alternatives),
+        "summary": finding.summary,
+    }
 
 
 def fenced(data: Mapping[str, Any]) -> str:

@@ -102,7 +102,8 @@ def agreeing(data: Mapping[str, Any]) -> dict[str, Any]:
     first = data["measurements"][0] if data.get("measurements") else {"id": "", "text": ""}
     recoveries = data.get("recoveries") or [{"id": "none"}]
     return {
-        "cause": data["rules"]["cause"],
+        # Where it is not told what they think, it has no opinion.
+        "cause": data.get("rules", {"cause": "unclear"})["cause"],
         "confidence": 0.8,
         "alternatives": [],
         "route": None,

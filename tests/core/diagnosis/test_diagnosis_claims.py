@@ -8,6 +8,7 @@ from synthetic_faults import MAKERS, scenario
 from alertengine.core.diagnosis.catalogue import catalogue
 from alertengine.core.diagnosis.claims import CLAIMS_LIMIT, Claim, sift
 from alertengine.core.diagnosis.model import EvidenceItem
+from alertengine.core.diagnosis.question import ask
 from alertengine.core.diagnosis.rules import diagnose
 
 KNOWN = (
@@ -84,3 +85,10 @@ def test_more_claims_than_anybody_reads_are_dropped() -> None:
 def test_no_claim_survives_with_a_number_of_its_own(text: str, cites: list[str]) -> None:
     kept, _ = sift([Claim(text=text + " 987654", cites=tuple(cites))], KNOWN)
     assert kept == ()
+
+
+def test_a_model_that_is_graded_is_not_told_what_the_rules_say() -> None:
+    report = scenario("db_slow", 3)
+    alone, beside = (ask({}, report, finding, (), ()) for finding in (None, diagnose(report)))
+    assert '"rules"' in beside.text
+    assert '"rules"' not in alone.text
