@@ -34,8 +34,6 @@ from alertengine.store.outbox import Delivery
 log = logging.getLogger(__name__)
 
 BATCH = 50
-OPEN = ASKS | {MessageKind.ACKNOWLEDGED, MessageKind.DIAGNOSIS}
-"""What leaves the question open, and so the buttons under it."""
 SEND_DEADLINE_S = 20.0
 LEASE_S = 60.0
 """A sender that died is taken to be gone after this; its message is sent again with the same key."""
@@ -94,9 +92,16 @@ async def deliver(engine: Engine, delivery: Delivery) -> bool:
     else:
         assert channel is not None
         await _accepted(engine, delivery, channel, receipt)
-        if channel.traits.amends and delivery.kind not in OPEN | progress.QUIET:
+        if channel.traits.amends and _belongs_in_the_question(delivery.kind, incident):
             await progress.show(engine, channel, contact, incident, message)
     return True
+
+
+def _belongs_in_the_question(kind: MessageKind, incident: Incident) -> bool:
+    """A reading that comes late mends the open question, and is no news of how it ended."""
+    if kind == MessageKind.DIAGNOSIS:
+        return may_ask(MessageKind.ALERT, incident)
+    return kind not in ASKS | progress.QUIET
 
 
 async def _say(

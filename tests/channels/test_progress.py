@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from model_benches import BENCHES, TERMS, built
 
 from alertengine.pipeline.taps import hear
 from alertengine.testing.wire.telegram import refused
@@ -115,3 +117,21 @@ async def test_what_cannot_be_amended_is_said_in_a_message(line: Wired) -> None:
 
     assert "Tariro authorized restart-pool" in chat(line, RUDO)[-1]["text"]
     assert len(chat(line, RUDO)) == 2
+
+
+async def test_what_a_model_says_later_is_told_under_the_question_and_stands_in_it(line: Wired) -> None:
+    bench = BENCHES["claude"]
+    async with bench.server() as server, built(bench, server) as model:
+        terms = replace(TERMS, deadline_s=0.0)
+        line.world.engine = replace(line.world.engine, model=model, terms=terms)
+        await line.world.fail()
+
+    first, reply = chat(line, RUDO)
+    assert reply["reply_parameters"]["message_id"] == first["message_id"]
+    assert "not verified" in reply["text"]
+    assert "not verified" in first["text"]
+    assert "has not answered yet" not in first["text"]
+    assert "Decide here" in labels(first)
+    question, under = line.servers["slack"].messages
+    assert under["thread_ts"] == question["ts"]
+    assert "not verified" in str(question["blocks"])
