@@ -1,6 +1,7 @@
 """What runs by itself: a poll loop a service, the outbox, and the coarse jobs.
 
-Everything is paced by the monotonic clock: a wall clock that is set back makes nothing wait.
+The fine loops are paced by the monotonic clock. The coarse jobs are APScheduler's, which goes by the wall clock: where
+that is set, they begin anew, so that nothing waits for a time that has gone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]
 
 from alertengine.core.model import Service
 from alertengine.pipeline import limits
@@ -20,7 +23,7 @@ from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.receipts import watch
 from alertengine.pipeline.taps import chatting, hear
-from alertengine.ports import Chatting
+from alertengine.ports import Chatting, Clock
 from alertengine.store import directory
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,8 @@ WATCH_S = 2.0
 KEEP_S = 1.0
 LISTEN_AGAIN_S = 15.0
 DRAIN_S = 8.0
+SET_S = 2.0
+"""A wall clock that moves this much against the monotonic one was set."""
 VERIFY_S = 60.0
 REMEMBER_S = 30.0
 VERIFY_SHARE = 0.01
@@ -57,6 +62,7 @@ class Scheduler:
         self._verify_after = 0.0
         self._stopping = asyncio.Event()
         self._jobs: list[asyncio.Task[None]] = []
+        self._coarse = Coarse(engine.clock)
 
     async def start(self) -> None:
         await self.refresh()
@@ -66,17 +72,17 @@ class Scheduler:
         self._every(WATCH_S, lambda: watch(self._engine))
         self._every(REFRESH_S, lambda: look(self._engine))
         self._every(KEEP_S, lambda: limits.keep(self._engine))
-        self._every(VERIFY_S, self._verify)
-        self._every(REMEMBER_S, lambda: remember(self._engine))
+        self._every(REFRESH_S, self._coarse.follow)
         await remember(self._engine)
-        for seconds, work in self._more:
-            self._every(seconds, work)
+        coarse = [(VERIFY_S, self._verify), (REMEMBER_S, lambda: remember(self._engine)), *self._more]
+        self._coarse.start([(seconds, self._whole(work)) for seconds, work in coarse])
         self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
         if self._engine.model is not None:
             self._engine.spawn(self._engine.model.prepare())
 
     async def stop(self) -> None:
         """Stop asking, finish what runs: a recovery that started gets a moment to be recorded."""
+        self._coarse.stop()
         self._stopping.set()
         background = [*self._polls.values(), *self._listeners, *([self._outbox] if self._outbox else [])]
         # What a model would still say is not waited for: the message goes without it.
@@ -156,6 +162,20 @@ class Scheduler:
     def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         self._jobs.append(asyncio.create_task(self._repeat(seconds, work)))
 
+    def _whole(self, work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+        """The job as one that its scheduler's end does not cut off; `stop` waits for it a while."""
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except Exception as error:
+                log.warning("a periodic job failed: %s", error)
+
+        async def whole() -> None:
+            await asyncio.shield(self._engine.spawn(guarded()))
+
+        return whole
+
     async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         """A job that takes long begins later the next time; none is begun twice, and what runs is not cut off."""
         clock, wait = self._engine.clock, seconds
@@ -166,6 +186,42 @@ class Scheduler:
             except Exception as error:
                 log.warning("a periodic job failed: %s", error)
             wait = max(0.0, seconds - (clock.monotonic() - began))
+
+
+class Coarse:
+    """Jobs half a minute apart or more. Of one that is late or still runs, one run is made up for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = self._ahead()
+        self._jobs: list[Job] = []
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+    def start(self, jobs: Sequence[Job]) -> None:
+        self._jobs = list(jobs)
+        self._begin()
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def follow(self) -> None:
+        """Begin anew where the wall clock was set."""
+        before, self._offset = self._offset, self._ahead()
+        if abs(self._offset - before) >= SET_S:
+            self._scheduler.remove_all_jobs()
+            self._begin()
+
+    def _begin(self) -> None:
+        for seconds, work in self._jobs:
+            self._scheduler.add_job(work, "interval", seconds=seconds)
+
+    def _ahead(self) -> float:
+        return self._clock.wall().timestamp() - self._clock.monotonic()
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:
