@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -64,12 +64,15 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> set[str]:
-    """What the path allows: of all its routes, not of the first alone."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= set(getattr(route, "methods", None) or ())
-    return found
+    """What the path allows, of all its routes. Asked of each, for a router that was included lists none itself."""
+    return {
+        method
+        for method in HTTPMethod
+        if any(
+            route.matches({**request.scope, "method": method.value})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    }
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
