@@ -141,7 +141,7 @@ async def open_engine(
             rules=settings.approval.rules(),
             identities=_identities(settings, client, clock, secret),
             session_s=settings.oidc.session_s,
-            passes=PassSigner(secret, settings.base_url),
+            passes=PassSigner(secret, settings.base_url, own.previous),
             vault=tools.vault,
             base_url=settings.base_url,
             language=settings.server.language,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -39,13 +40,19 @@ class Pass:
 
 
 class PassSigner:
-    """Compact JWS, HS256 alone; the key is derived from the daemon's secret and the purpose."""
+    """Compact JWS, HS256 alone; the key is derived from the daemon's secret and the purpose.
 
-    def __init__(self, secret: str, issuer: str) -> None:
-        self._keys = {p: hashlib.sha256(f"{p}-pass\n{secret}".encode()).digest() for p in Purpose}
+    `previous`: secrets whose passes still read. The newest signs.
+    """
+
+    def __init__(self, secret: str, issuer: str, previous: Sequence[str] = ()) -> None:
+        self._keys = {p: [_key(p, one) for one in (secret, *previous)] for p in Purpose}
         self._issuer = issuer
 
     def sign(self, given: Pass) -> str:
+        return self._signed(given, self._keys[given.purpose][0])
+
+    def _signed(self, given: Pass, key: bytes) -> str:
         claims = {
             "iss": self._issuer,
             "aud": _audience(given.purpose),
@@ -53,7 +60,6 @@ class PassSigner:
             "iat": int(given.issued_at.timestamp()),
             "exp": int(given.expires_at.timestamp()),
         }
-        key = self._keys[given.purpose]
         return jwt.encode(claims, key, algorithm="HS256", headers={"typ": _type(given.purpose)})
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> Pass:
@@ -63,14 +69,21 @@ class PassSigner:
                 raise TokenInvalid
             if jwt.get_unverified_header(token) != {"alg": "HS256", "typ": _type(purpose)}:
                 raise TokenInvalid
-            claims = jwt.decode(token, self._keys[purpose], algorithms=["HS256"], options=_ALL_OFF)  # type: ignore[arg-type]
+            claims, key = self._opened(purpose, token)
             read = self._read(purpose, claims)
         except (jwt.PyJWTError, ValueError, OverflowError, OSError):
             raise TokenInvalid from None
         # Base64 leaves spare bits, and a decoder more: what we sign has one spelling.
-        if now >= read.expires_at or self.sign(read) != token:
+        if now >= read.expires_at or self._signed(read, key) != token:
             raise TokenInvalid
         return read
+
+    def _opened(self, purpose: Purpose, token: str) -> tuple[dict[str, Any], bytes]:
+        """The claims, and the key that signed them."""
+        for key in self._keys[purpose]:
+            with suppress(jwt.InvalidSignatureError):
+                return jwt.decode(token, key, algorithms=["HS256"], options=_ALL_OFF), key  # type: ignore[arg-type]
+        raise TokenInvalid
 
     def _read(self, purpose: Purpose, claims: Mapping[str, Any]) -> Pass:
         if claims.keys() != {"iss", "aud", "jti", "iat", "exp"}:
@@ -81,6 +94,10 @@ class PassSigner:
             raise TokenInvalid
         issued, expires = (datetime.fromtimestamp(claims[k], UTC) for k in ("iat", "exp"))
         return Pass(purpose=purpose, jti=claims["jti"], issued_at=issued, expires_at=expires)
+
+
+def _key(purpose: Purpose, secret: str) -> bytes:
+    return hashlib.sha256(f"{purpose}-pass\n{secret}".encode()).digest()
 
 
 def _audience(purpose: Purpose) -> str:

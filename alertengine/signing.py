@@ -11,10 +11,11 @@ import secrets
 import string
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import AfterValidator, SecretStr
 
 from alertengine.core.approval import Claims, read_claims
 from alertengine.errors import ConfigError, TokenInvalid
@@ -33,6 +34,18 @@ def webhook_key(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         raise ConfigError(["a secret that begins with whsec_ must go on in base64"]) from None
+
+
+def _signable(secret: SecretStr) -> SecretStr:
+    try:
+        webhook_key(secret.get_secret_value())
+    except ConfigError as error:
+        raise ValueError(error.problems[0]) from None
+    return secret
+
+
+WebhookSecret = Annotated[SecretStr, AfterValidator(_signable)]
+"""A configured secret that signs: refused at the start, not at the first message, where it cannot."""
 
 
 def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

@@ -30,6 +30,20 @@ def problems(folder: Path, toml: str) -> str:
     return "\n".join(caught.value.problems)
 
 
+@pytest.mark.parametrize("name", ["channels.ops", "actions.failover"])
+def test_a_secret_that_cannot_sign_is_refused_at_the_start(tmp_path: Path, name: str) -> None:
+    kind, url = (
+        ("webhook", "https://a.example/x") if name == "channels.ops" else ("http", "https://a.example/x")
+    )
+    toml = f'[{name}]\nkind = "{kind}"\nurl = "{url}"\nsecret = "whsec_not base64!"\n'
+    said = problems(tmp_path, toml)
+
+    assert f"{name}.secret" in said
+    assert "base64" in said
+    assert "not base64" not in said
+    assert loaded(tmp_path, toml.replace("not base64!", "AAECAwQFBgcICQoLDA0ODw=="))
+
+
 def test_a_providers_variables_alone_make_its_channel(tmp_path: Path) -> None:
     channels = loaded(tmp_path, **TWILIO, SENT_API_KEY="key", SENT_PHONE_ID="phone").channels
 

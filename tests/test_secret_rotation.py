@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from alertengine.app import load_settings
 from alertengine.core.message import MessageKind
 from alertengine.errors import ConfigError, TokenInvalid
+from alertengine.passes import Pass, PassSigner, Purpose
 from alertengine.pipeline import approve
 from alertengine.pipeline.contacts import NewContact
 from alertengine.pipeline.onboard import Application, onboard
@@ -48,6 +50,23 @@ async def test_a_link_of_the_old_secret_decides_as_long_as_it_lives(old_world: W
     with pytest.raises(TokenInvalid):
         await approve.confirm(rotated(old_world).engine, token, HOW)
     assert (await approve.confirm(after.engine, token, HOW)).execution is not None
+
+
+async def test_a_session_of_the_old_secret_goes_on_as_long_as_it_lives(world: World) -> None:
+    now = world.engine.now().replace(microsecond=0)
+    one = Pass(purpose=Purpose.SESSION, jti="ses_1", issued_at=now, expires_at=now + timedelta(hours=1))
+    token = PassSigner(OLD, "issuer").sign(one)
+    after = PassSigner(NEW, "issuer", [OLD])
+
+    assert after.read(Purpose.SESSION, token, now) == one
+    assert after.sign(one) == PassSigner(NEW, "issuer").sign(one) != token
+    for signer, purpose, text in (
+        (PassSigner(NEW, "issuer"), Purpose.SESSION, token),
+        (after, Purpose.VIEW, token),
+        (after, Purpose.SESSION, token[:-1] + ("A" if token[-1] != "A" else "B")),
+    ):
+        with pytest.raises(TokenInvalid):
+            signer.read(purpose, text, now)
 
 
 async def test_what_is_stored_is_sealed_anew_and_the_old_secret_can_go(old_world: World) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
 from alertengine.core.diagnosis.redaction import redact
 from alertengine.core.given import Given
@@ -14,7 +14,7 @@ from alertengine.core.model import ActionSpec, Risk
 from alertengine.errors import HttpError
 from alertengine.http import Response
 from alertengine.ports import Outcome, Run
-from alertengine.signing import webhook_headers
+from alertengine.signing import WebhookSecret, webhook_headers
 from alertengine.tools import Tools
 
 PREVIEW_TIMEOUT_S = 10.0
@@ -28,7 +28,7 @@ class Config(BaseModel):
     kind: Literal["http"]
     url: str
     preview_url: str | None = None
-    secret: SecretStr | None = None
+    secret: WebhookSecret | None = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     description: str = ""
     risk: Risk = Risk.LOW
@@ -40,7 +40,7 @@ EXAMPLE = """
 kind = "http"
 url = "https://ops.example.com/failover"
 preview_url = "https://ops.example.com/failover/preview"
-secret = "whsec_..."          # or: secret_file = "/etc/alertengine/failover.secret"
+secret = "whsec_cmVwbGFjZSB0aGlz"          # or: secret_file = "/etc/alertengine/failover.secret"
 description = "fail over to the second region"
 """
 

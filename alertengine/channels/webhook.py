@@ -17,7 +17,7 @@ from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
 from alertengine.ports import Examination, Receipt, Traits
-from alertengine.signing import webhook_headers
+from alertengine.signing import WebhookSecret, webhook_headers
 from alertengine.tools import Tools
 
 GONE = 410
@@ -38,7 +38,7 @@ class Config(BaseModel):
 
     kind: Literal["webhook"]
     url: SecretStr | None = None
-    secret: SecretStr | None = None
+    secret: WebhookSecret | None = None
     form: Literal["standard", "pagerduty", "teams", "discord"] = "standard"
     checkpoint_every_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 
@@ -59,7 +59,7 @@ EXAMPLE = """
 [channels.ops]
 kind = "webhook"
 url = "https://ops.example.com/alerts"
-secret = "whsec_..."          # or: secret_file = "/etc/alertengine/ops.secret"
+secret = "whsec_cmVwbGFjZSB0aGlz"          # or: secret_file = "/etc/alertengine/ops.secret"
 # checkpoint_every_s = 60     # keep the ledger's signed checkpoints there too
 # form = "pagerduty"          # secret: the routing key. Or "teams" or "discord", with the url they gave
 """

@@ -21,6 +21,10 @@ LIMITS: Mapping[str, Limit] = {
     "verify": Limit(per_s=0.2, burst=20),  # codes typed in from one address
     "code": Limit(per_s=1 / 60, burst=10),  # codes sent for one tenant, by its key
     "export": Limit(per_s=1 / 60, burst=5),  # exports of one tenant, by its key
+    "signin": Limit(
+        per_s=1, burst=200
+    ),  # sign-ins begun and ended from one address: a whole office at nine o'clock
+    "pin": Limit(per_s=1 / 60, burst=10),  # PINs that one person sets
     "link": Limit(per_s=20, burst=2000),  # requests with one contact's genuine links
     # What nobody may do: unknown keys, forged links, unsigned calls from one address. Generous, for a whole office
     # may be behind one; and what is genuine is never counted here, so that no flood locks anybody out.

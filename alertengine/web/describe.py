@@ -38,9 +38,12 @@ _MORE: dict[str, dict[int, str]] = {
     "/hooks": {401: "not signed by the provider", 404: "there is no such provider"},
     "/push": {401: "not signed by the service", 404: "there is no such service"},
     "/verify": {429: "too often"},
+    "/signin": {401: "nobody is signed in", 429: "too often"},
+    "/signout": {401: "not by the button on the page"},
+    "/pin": {401: "nobody is signed in", 429: "too often"},
     "/incident": {401: "the link is not valid or over", 404: "there is no such thing", 429: "too often"},
 }
-_PAGES = ("/action/recover", "/incident")
+_PAGES = ("/action/recover", "/incident", "/signin", "/signout", "/pin")
 """A browser is answered with a page, whatever the answer."""
 
 

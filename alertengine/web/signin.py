@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from alertengine.errors import AlertEngineError, Invalid, Refused, SignInFailed
+from alertengine.errors import AlertEngineError, Invalid, RateLimited, Refused, SignInFailed
 from alertengine.pins import seal_pin
-from alertengine.pipeline import signin
+from alertengine.pipeline import limits, signin
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.signin import Session
 from alertengine.store import people
 from alertengine.store.base import Transaction
 from alertengine.web import session
+from alertengine.web.caller import caller, household
 from alertengine.web.page import SYMBOLS, page
 from alertengine.web.recover_guard import LinkRoute
 
@@ -30,6 +32,10 @@ def router(engine: Engine) -> APIRouter:
         """To the provider, and from there back to where the link leads, or to the list of incidents."""
         if engine.identities is None:
             return _failed(request, SignInFailed("Nobody signs in here: the operator named no provider."))
+        try:
+            limits.spend(engine, "signin", household(caller(request)))
+        except RateLimited as error:
+            return _failed(request, error)
         back = f"../action/recover?token={token}" if token else "../incidents"
         try:
             begun = await engine.identities.begin(_callback(engine), back)
@@ -44,6 +50,7 @@ def router(engine: Engine) -> APIRouter:
         """Where the provider sends the browser back to."""
         kept = request.cookies.get(session.name(engine, session.BEGUN), "")
         try:
+            limits.spend(engine, "signin", household(caller(request)))
             if engine.identities is None or len(request.query_params.multi_items()) > 20:
                 raise SignInFailed
             identity = await engine.identities.finish(_callback(engine), kept, dict(request.query_params))
@@ -97,8 +104,9 @@ def _pin(routes: APIRouter, engine: Engine) -> None:
                 raise Invalid("This did not come from the page itself.")
             if pin != str(form.get("again", "")):
                 raise Invalid("The two are not the same.")
+            limits.spend(engine, "pin", found.email)
             sealed = seal_pin(pin)
-        except Invalid as error:
+        except (Invalid, RateLimited) as error:
             return _pin_page(engine, request, found, str(error))
 
         def work(tx: Transaction) -> None:
@@ -146,9 +154,12 @@ def sign_in_first(request: Request) -> Response:
 def _failed(request: Request, error: AlertEngineError) -> Response:
     status = error.status if isinstance(error, Refused) else 503
     base = "../" if request.url.path.endswith("/callback") else ""
-    return _say(
+    answer = _say(
         request, "warn", "You are not signed in", "Try again", f"{base}signin", status=status, why=str(error)
     )
+    if isinstance(error, RateLimited):
+        answer.headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    return answer
 
 
 def _say(

@@ -70,7 +70,7 @@ def tables() -> Iterator[tuple[str, dict[str, Any], list[str]]]:
             model = registry.config_model(kinds, kind)
             ((_, rows),) = tomllib.loads(registry.example(kinds, kind)).items()
             ((_, plain),) = rows.items()
-            plain |= {key: canary("beside") for key in plain if plain[key] == "whsec_..."}
+            plain |= {key: canary("beside") for key in plain if str(plain[key]).startswith("whsec_")}
             for field in secret_fields(model):
                 yield f"{table}.{kind}-{field}".replace("_", "-"), *_with(model, plain, kind, field)
 

@@ -24,9 +24,11 @@ from idp import CLIENT, SECRET, Claims, Idp, query
 
 from alertengine.clock import SystemClock
 from alertengine.core.authority import PinFor, Rules
+from alertengine.core.limit import Limit
 from alertengine.daemon import serving
 from alertengine.http import Http
 from alertengine.oidc import Client, OpenId
+from alertengine.pipeline import limits
 from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Clock
@@ -509,6 +511,23 @@ async def test_who_is_signed_in_sets_their_own_pin(stage: Stage) -> None:
     assert person is not None
     assert person.pin is not None
     assert "739154" not in person.pin
+
+
+async def test_who_signs_in_or_sets_pins_too_often_waits(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(limits.LIMITS, "signin", Limit(per_s=0.01, burst=3))  # type: ignore[misc]
+    monkeypatch.setitem(limits.LIMITS, "pin", Limit(per_s=0.01, burst=1))  # type: ignore[misc]
+    assert (await stage.sign_in()).status_code == 303
+    back = await stage.through(await stage.begin())
+    for answer in (await stage.begin(), await stage.browser.get(back)):
+        assert (answer.status_code, int(answer.headers["retry-after"]) > 10) == (429, True)
+
+    proof = page_of((await stage.browser.get(f"{stage.url}/pin")).text)
+    form = {"pin": "739154", "again": "739154", "page": proof}
+    posted = [await stage.browser.post(f"{stage.url}/pin", data=form) for _ in range(2)]
+    assert [answer.status_code for answer in posted] == [200, 422]
+    assert "Too many" in posted[1].text
 
 
 # A provider of somebody else's
