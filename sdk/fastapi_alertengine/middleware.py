@@ -124,6 +124,9 @@ class MetricsMiddleware:
 
 def _gone(error: BaseException, send: Send) -> bool:
     """Whether the server cancelled the request or the client left, which is no fault of the service."""
+    several = getattr(error, "exceptions", ())  # older Starlette lets a group escape
+    if isinstance(several, tuple) and several:
+        return all(_gone(one, send) for one in several)
     if not isinstance(error, Exception) or type(error).__name__ == "ClientDisconnect":
         return True
     return isinstance(error, OSError) and _raised_in(error, getattr(send, "__code__", None))
