@@ -20,6 +20,7 @@ from alertengine.pipeline.deliver import begin_due
 from alertengine.pipeline.emergency import remember
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.mode import look
+from alertengine.pipeline.next_link import send_next_links
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.receipts import watch
 from alertengine.pipeline.taps import chatting, hear
@@ -32,6 +33,7 @@ SWEEP_S = 0.5
 REFRESH_S = 2.0
 OUTBOX_S = 0.5
 WATCH_S = 2.0
+NEXT_LINKS_S = 5.0
 KEEP_S = 1.0
 LISTEN_AGAIN_S = 15.0
 DRAIN_S = 8.0
@@ -70,6 +72,7 @@ class Scheduler:
         self._every(SWEEP_S, lambda: sweep(self._engine))
         self._every(REFRESH_S, self.refresh)
         self._every(WATCH_S, lambda: watch(self._engine))
+        self._every(NEXT_LINKS_S, lambda: send_next_links(self._engine))
         self._every(REFRESH_S, lambda: look(self._engine))
         self._every(KEEP_S, lambda: limits.keep(self._engine))
         self._every(REFRESH_S, self._coarse.follow)

@@ -53,6 +53,12 @@ def audience(
     return replace(chosen, copies=copies)
 
 
+def authorized_alone(kind: MessageKind, incident: Incident) -> bool:
+    """One person authorized what needs several: everybody is told, be it in the night."""
+    run = incident.execution
+    return kind is MessageKind.AUTHORIZED and run is not None and run.alone is not None
+
+
 def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience, tuple[str, ...]]:
     """The people whose quiet hours are over, and the names of all that were waited for."""
     now = tx.now(engine.now())
@@ -120,6 +126,8 @@ def _step(
     steps = engine.policy.steps_for(incident.tenant_id, incident.service)
     if turn is not None:
         return steps[turn.step]
+    if authorized_alone(kind, incident):
+        return EscalationStep()
     taken = incident.acknowledged_by
     if kind is MessageKind.REMINDER and taken is not None and not ack_is_over(incident, engine.policy, now):
         return EscalationStep(who=(taken.name,))

@@ -101,7 +101,7 @@ def _belongs_in_the_question(kind: MessageKind, incident: Incident) -> bool:
     """A reading that comes late mends the open question, and is no news of how it ended."""
     if kind == MessageKind.DIAGNOSIS:
         return may_ask(MessageKind.ALERT, incident)
-    return kind not in ASKS | progress.QUIET
+    return kind not in ASKS and not progress.is_quiet(kind, incident)
 
 
 async def _say(
@@ -115,7 +115,9 @@ async def _say(
     """In the message by which the person was asked, where that will do; else in one of its own, under it."""
     if channel is None or not channel.traits.amends or delivery.kind in ASKS:
         return await _send(engine, channel, contact, message, delivery)
-    if delivery.kind in progress.QUIET and await progress.show(engine, channel, contact, incident, message):
+    if progress.is_quiet(delivery.kind, incident) and await progress.show(
+        engine, channel, contact, incident, message
+    ):
         return Receipt()
     thread = await progress.thread_of(engine, contact, incident)
     return await _send(engine, channel, contact, replace(message, thread=thread), delivery)

@@ -6,6 +6,7 @@ arrive is delivered by the outbox.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -18,7 +19,9 @@ from alertengine.core.letter import Letter, compose
 from alertengine.core.message import Message, MessageKind, may_ask
 from alertengine.core.model import Contact
 from alertengine.core.trouble import began, title
-from alertengine.errors import DeliveryError
+from alertengine.errors import DeliveryError, Fault
+from alertengine.pipeline import gates
+from alertengine.pipeline.audience import authorized_alone
 from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Channel
@@ -44,7 +47,14 @@ SHOWN = frozenset(
     }
 )
 STEPS_SHOWN = 8
+AMEND_DEADLINE_S = 15.0
+"""For all messages of one person together: with the sending itself it stays within the lease."""
 LINKS = 20
+
+
+def is_quiet(kind: MessageKind, incident: Incident) -> bool:
+    """It needs no message of its own. Who broke the glass is told of aloud."""
+    return kind in QUIET and not authorized_alone(kind, incident)
 
 
 async def show(engine: Engine, channel: Channel, contact: Contact, incident: Incident, news: Message) -> int:
@@ -55,13 +65,28 @@ async def show(engine: Engine, channel: Channel, contact: Contact, incident: Inc
     message = await _told(engine, contact, incident, news)
     amended = 0
     # Read anew, for the message has a link in it by now: where the contact left an address since, none is shown it.
+    end = asyncio.get_running_loop().time() + AMEND_DEADLINE_S
     for message_id in await engine.store.fetch(asked):
-        try:
-            await channel.amend(message_id, message)  # type: ignore[attr-defined]
-            amended += 1
-        except DeliveryError as error:
-            log.info("%s could not be amended: %s", message_id, error)
+        if asyncio.get_running_loop().time() >= end:
+            break
+        amended += await _amend(engine, channel, contact, message_id, message, end)
     return amended
+
+
+async def _amend(
+    engine: Engine, channel: Channel, contact: Contact, message_id: str, message: Message, end: float
+) -> bool:
+    try:
+        with gates.watched(engine, channel, contact):
+            try:
+                async with asyncio.timeout_at(end):
+                    await channel.amend(message_id, message)  # type: ignore[attr-defined]
+            except TimeoutError:
+                raise DeliveryError("no answer in time", fault=Fault.UNKNOWN) from None
+    except DeliveryError as error:
+        log.info("%s could not be amended: %s", message_id, error)
+        return False
+    return True
 
 
 async def refresh(engine: Engine, tenant: str, incident_id: str) -> None:

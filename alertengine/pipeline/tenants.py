@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.model import Actor, Tenant
 from alertengine.errors import Invalid, NotFound
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, system
+from alertengine.pipeline.notify import ARRIVES_WITHIN_S
+from alertengine.store import directory, receipts, system
 from alertengine.store.base import Transaction
 
 ACTIVE = "active"
@@ -44,6 +46,8 @@ async def _change(
         after = replace(before, **new)  # type: ignore[arg-type]
         if after != before:
             directory.put_tenant(tx, after)
+            if new.get("status") == ACTIVE:
+                receipts.wait_anew(tx, tenant, tx.now(engine.now()) + timedelta(seconds=ARRIVES_WITHIN_S))
             was = {f"{name}_before": getattr(before, name) for name in new}
             system.note(tx, tenant, NewEvent(type=kind, data={**data, **was}, actor=actor), engine.now())
         return after

@@ -53,12 +53,26 @@ def stop_waiting(tx: Transaction, delivery: Delivery) -> bool:
     )
 
 
+def wait_anew(tx: Transaction, tenant: str, fallback_at: datetime) -> None:
+    """What did not leave while the tenant was suspended gets its whole time from now on."""
+    tx.execute(
+        "UPDATE delivery SET fallback_at = ? WHERE tenant = ? AND fallback_at < ?",
+        rfc3339(fallback_at),
+        tenant,
+        rfc3339(fallback_at),
+    )
+
+
 def waiting(limit: int) -> Query[list[tuple[Delivery, str, str | None, datetime]]]:
-    """(delivery, state, provider's message id, when its time is up) of what has not arrived yet."""
+    """(delivery, state, provider's message id, when its time is up) of what has not arrived yet.
+
+    What is for a suspended tenant waits until it is resumed.
+    """
     return Query(
         sql=f"SELECT {DELIVERY}, d.state, a.provider_message_id, d.fallback_at FROM delivery AS d"  # noqa: S608
         " LEFT JOIN attempt AS a ON a.delivery = d.id AND a.attempt = d.attempts"
-        " WHERE d.fallback_at IS NOT NULL ORDER BY d.fallback_at LIMIT ?",
+        " WHERE d.fallback_at IS NOT NULL AND d.tenant NOT IN (SELECT id FROM tenant WHERE status <> 'active')"
+        " ORDER BY d.fallback_at LIMIT ?",
         params=(limit,),
         decode=lambda rows: [
             (delivery_of(row), row[12], row[13], datetime.fromisoformat(row[14])) for row in rows

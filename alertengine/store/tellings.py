@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alertengine.core.incident import Incident
+from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.message import ASKS
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.core.people import name_key
@@ -46,6 +46,30 @@ class Attempt:
             "error": self.error,
             "at": rfc3339(self.at),
         }
+
+
+def without_link(settled: datetime) -> Query[list[tuple[str, str, str]]]:
+    """(tenant, incident, contact) of open questions that people have no link for.
+
+    They were told of it in one message with something that got the link, and that is over: since `settled`, for what
+    fails together often heals together. Whoever has a link to another of them is not asked for two at once.
+    """
+    asks = ", ".join(f"'{stage}'" for stage in sorted(DECIDABLE))
+    return Query(
+        sql="SELECT DISTINCT i.tenant, i.id, d.contact FROM incident AS i"  # noqa: S608 - our own stages
+        " JOIN about AS m ON m.tenant = i.tenant AND m.incident = i.id JOIN delivery AS d ON d.id = m.delivery"
+        " JOIN link AS l ON l.jti = d.jti AND l.incident <> i.id"
+        " JOIN incident AS over ON over.tenant = i.tenant AND over.id = l.incident"
+        f" WHERE i.closed_at IS NULL AND i.stage IN ({asks})"
+        " AND (over.stage = 'EXPIRED' OR over.closed_at <= ?1) AND NOT EXISTS ("
+        " SELECT 1 FROM about AS o JOIN incident AS w ON w.tenant = o.tenant AND w.id = o.incident"
+        f" WHERE o.delivery = d.id AND (w.stage IN ({asks}) OR w.closed_at > ?1) AND (EXISTS ("
+        " SELECT 1 FROM link AS y WHERE y.tenant = w.tenant AND y.incident = w.id AND y.contact = d.contact)"
+        " OR EXISTS (SELECT 1 FROM delivery AS y WHERE y.tenant = w.tenant AND y.incident = w.id"
+        " AND y.contact = d.contact AND y.kind = 'link'))) ORDER BY i.tenant, i.opened_at, i.id",
+        params=(rfc3339(settled),),
+        decode=lambda rows: [(row[0], row[1], row[2]) for row in rows],
+    )
 
 
 def told(tenant: str, incident: str) -> Query[list[str]]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from alertengine.core.gate import Gate
+from alertengine.core.model import Actor
+from alertengine.pipeline import tenants
 from alertengine.pipeline.deliver import begin_due, deliver
-from alertengine.store import outbox
+from alertengine.pipeline.poll import poll
+from alertengine.pipeline.receipts import watch
+from alertengine.store import outbox, receipts
 from alertengine.store.outbox import Delivery
+from alertengine.testing import critical_report
 from world import World
 
 
@@ -43,3 +48,19 @@ async def test_what_waits_does_not_wake_the_outbox(world: World) -> None:
     await asyncio.gather(*await begin_due(world.engine))
     assert wake.is_set()
     assert len(world.channel.sent) == 2
+
+
+async def test_what_a_suspended_tenant_was_to_be_told_waits_and_then_has_its_time(world: World) -> None:
+    engine, actor = world.engine, Actor(kind="operator", id="os:ops", name="ops")
+    world.source.report = critical_report()
+    incident = await poll(engine, world.service)
+    assert incident is not None
+    await world.advance(incident)
+    await tenants.suspend(engine, world.tenant, actor, "unpaid")
+    world.clock.advance(3600)
+    await watch(engine)
+    assert await engine.store.fetch(receipts.waiting(9)) == []
+    await tenants.resume(engine, world.tenant, actor)
+    await watch(engine)
+    ((_, state, _, until),) = await engine.store.fetch(receipts.waiting(9))
+    assert (state, until > world.clock.now()) == ("queued", True)
