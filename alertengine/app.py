@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 import random
 import secrets
@@ -132,7 +132,7 @@ async def open_engine(
             terms=settings.diagnosis.terms(),
             channels=_channels(settings, tools),
             actions=_actions(settings, tools),
-            catalogue=catalogue(settings),
+            catalogue=catalogue(settings, own),
             policy=settings.policy.policy(),
             plans=settings.offered(),
             prices=settings.prices,
@@ -229,19 +229,29 @@ def _actions(settings: Settings, tools: Tools) -> dict[str, Action]:
     return built
 
 
-def catalogue(settings: Settings) -> dict[str, ActionSpec]:
-    """The configured recoveries. A secret takes part as a hash alone: changing it changes the digest."""
-    return {name: _spec(name, section) for name, section in settings.actions.items()}
+def catalogue(settings: Settings, own: Keys) -> dict[str, ActionSpec]:
+    """The configured recoveries. A secret takes part as a mark alone: changing it changes the digest.
+
+    Marks are made with the oldest of the daemon's secrets that are still read, so that what was proposed before a
+    change of the secret is still the same after it.
+    """
+    key = hmac.digest((own.secret, *own.previous)[-1].encode(), b"marks of secrets", "sha256")
+    return {name: _spec(name, section, key) for name, section in settings.actions.items()}
 
 
-def _spec(name: str, section: Any) -> ActionSpec:
+def _mark(key: bytes, text: str) -> str:
+    """Tells whether two secrets are the same, and lets nobody without the key try which they are."""
+    return hmac.digest(key, text.encode(), "sha256").hex()[:16]
+
+
+def _spec(name: str, section: Any, key: bytes) -> ActionSpec:
     params = section.model_dump(mode="json", exclude=_COMMON)
     if getattr(section, "secret", None) is not None:
         secret = section.secret.get_secret_value()
-        params["secret_sha256"] = hashlib.sha256(b"action\n" + secret.encode()).hexdigest()[:16]
+        params["secret_mark"] = _mark(key, f"secret\n{secret}")
     if params.get("env"):
         values = json.dumps(params["env"], sort_keys=True)
-        params["env_sha256"] = hashlib.sha256(b"action\n" + values.encode()).hexdigest()[:16]
+        params["env_mark"] = _mark(key, f"env\n{values}")
         params["env"] = sorted(params["env"])
     return ActionSpec(
         name=name,

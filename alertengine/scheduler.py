@@ -105,8 +105,8 @@ class Scheduler:
         for service_id in self._polled.keys() - current.keys():
             self._polls.pop(service_id).cancel()
             self._polled.pop(service_id)
-            for known in (self._nudges, self._engine.memory.watches, self._engine.memory.offered):
-                known.pop(service_id, None)
+            self._nudges.pop(service_id, None)
+        self._engine.memory.keep_services(current.keys())
         for service_id, service in current.items():
             if self._polled.get(service_id) != service:
                 self._begin(service)

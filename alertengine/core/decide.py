@@ -64,14 +64,14 @@ def next_step(
         step = rule(incident, watch, policy, now, boot)
         if step is None:
             continue
-        if silence is None or not _calls(step, incident):
+        if silence is None or not calls(step, incident):
             return step
         if incident.silence_id != silence.id:
             return Step(do=Do.SILENCE, reason=f"silenced by {silence.by}: {silence.reason}")
     return None
 
 
-def _calls(step: Step, incident: Incident) -> bool:
+def calls(step: Step, incident: Incident) -> bool:
     """It calls people who have not asked for it. How goes on what they decided is not kept from them."""
     if step.do is Do.ASK:
         return incident.execution is None

@@ -8,15 +8,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from alertengine.core.audience import Audience
-from alertengine.core.decide import Do, Step, next_step
+from alertengine.core.decide import Do, Step, calls, next_step
 from alertengine.core.escalation import Turn
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident, apply
 from alertengine.core.message import MessageKind
+from alertengine.core.model import Service
 from alertengine.core.silence import Silence, longest
 from alertengine.errors import Stale
 from alertengine.pipeline.audience import audience, informs, woken
-from alertengine.pipeline.diagnose import GoOn, diagnose, look_again, propose_anew
+from alertengine.pipeline.diagnose import (
+    GoOn,
+    diagnose,
+    is_outdated,
+    is_worth_a_look,
+    look_again,
+    propose_anew,
+)
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.execute import execute
 from alertengine.pipeline.notify import append, queue, record
@@ -37,10 +45,12 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
             return
         watch = engine.watch(incident.service_id)
         now = engine.now()
-        found: list[Silence] = await engine.store.fetch(silences.current(tenant, now))
-        silence = longest(found, incident, now)
-        step = next_step(incident, watch, engine.policy, now, engine.boot, silence)
-        if step is not None and step.do is Do.ASK and incident_id in engine.memory.thinking:
+        step, silence = next_step(incident, watch, engine.policy, now, engine.boot), None
+        if step is not None and calls(step, incident):
+            found: list[Silence] = await engine.store.fetch(silences.current(tenant, now))
+            silence = longest(found, incident, now)
+            step = next_step(incident, watch, engine.policy, now, engine.boot, silence)
+        if step is not None and step.do is Do.ASK and engine.thinks(incident):
             return  # for a moment, and whoever ends it comes back here
         try:
             if step is not None and step.do is Do.SILENCE:
@@ -72,12 +82,43 @@ async def _current(engine: Engine, tenant: str, incident_id: str) -> Incident | 
 
 async def sweep(engine: Engine) -> None:
     """Advance everything that is open. One incident that fails does not stop the others."""
-    for tenant, incident_id in await engine.store.fetch(incidents.open_incidents()):
+    for tenant, incident_id in await _owed(engine):
         try:
             await advance(engine, tenant, incident_id)
         except Exception as error:
             log.warning("%s could not be advanced: %s", incident_id, error)
     engine.memory.ticked_at = engine.clock.monotonic()
+
+
+async def _owed(engine: Engine) -> list[tuple[str, str]]:
+    """The incidents of which something is new or due, in three reads however many are open; oldest first.
+
+    What changes in between is seen by the next sweep.
+    """
+    folded = engine.memory.folded
+    listed = await engine.store.fetch(incidents.open_incidents())
+    for key in folded.keys() - {(tenant, incident) for tenant, incident, _ in listed}:
+        del folded[key]  # over, by other hands than ours
+    services = {s.id: s for s in await engine.store.fetch(directory.failing())} if listed else {}
+    owed = []
+    for tenant, incident, version in listed:
+        state = folded.get((tenant, incident))
+        if (
+            state is None
+            or state.version != version
+            or _is_due(engine, state, services.get(state.service_id))
+        ):
+            owed.append((tenant, incident))
+    return owed
+
+
+def _is_due(engine: Engine, incident: Incident, service: Service | None) -> bool:
+    watch = engine.watch(incident.service_id)
+    return (
+        next_step(incident, watch, engine.policy, engine.now(), engine.boot) is not None
+        or is_outdated(engine, incident, service)
+        or is_worth_a_look(engine, incident)
+    )
 
 
 async def _silence(engine: Engine, incident: Incident, step: Step, silence: Silence | None) -> None:

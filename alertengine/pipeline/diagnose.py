@@ -110,21 +110,8 @@ async def _keep(engine: Engine, incident: Incident, look: int, report: Mapping[s
 
 async def look_again(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
     """Once: diagnose anew where the facts have changed materially since people were asked. True if so."""
-    diagnosis, watch = incident.diagnosis, engine.watch(incident.service_id)
-    if (
-        diagnosis is None
-        or incident.is_test
-        or incident.stage not in DECIDABLE
-        or not incident.alert_queued_at
-    ):
-        return False
-    last, looked = watch.last, engine.memory.reread.get(incident.service_id, incident.opened_at)
-    if diagnosis.get("look", 1) >= LOOKS or last is None or last.healthy or last.report is None:
-        return False
-    if (
-        last.at < max(looked, incident.opened_at) + timedelta(seconds=LOOK_S)
-        or incident.id in engine.memory.thinking
-    ):
+    diagnosis, last = incident.diagnosis, engine.watch(incident.service_id).last
+    if not is_worth_a_look(engine, incident) or diagnosis is None or last is None:
         return False
     engine.memory.reread[incident.service_id] = last.at
     finding = await engine.diagnoser.diagnose(last)
@@ -141,14 +128,33 @@ async def look_again(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
     return True
 
 
+def is_worth_a_look(engine: Engine, incident: Incident) -> bool:
+    """People were asked, and there is newer evidence than what was looked at."""
+    diagnosis, last = incident.diagnosis, engine.watch(incident.service_id).last
+    asked = incident.stage in DECIDABLE and incident.alert_queued_at is not None and not incident.is_test
+    if not asked or diagnosis is None or diagnosis.get("look", 1) >= LOOKS:
+        return False
+    if last is None or last.healthy or last.report is None or engine.thinks(incident):
+        return False
+    looked = engine.memory.reread.get(incident.service_id, incident.opened_at)
+    return last.at >= max(looked, incident.opened_at) + timedelta(seconds=LOOK_S)
+
+
+def is_outdated(engine: Engine, incident: Incident, service: Service | None) -> bool:
+    """What is proposed is configured otherwise by now, or gone."""
+    if incident.stage not in DECIDABLE or incident.diagnosis is None or incident.action is None:
+        return False
+    return today(engine, incident, service) != incident.action
+
+
 async def propose_anew(engine: Engine, incident: Incident) -> bool:
     """Propose the action as it is configured now, where it is not what people were shown. True if so."""
     if incident.stage not in DECIDABLE or incident.diagnosis is None or incident.action is None:
         return False
     service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
-    current = today(engine, incident, service)
-    if current == incident.action:
+    if not is_outdated(engine, incident, service):
         return False
+    current = today(engine, incident, service)
     known = await known_of(engine, past_of(incident), current, incident.diagnosis["cause"])
     data: dict[str, Any] = {**incident.diagnosis, **proposal_json(current), "experience": known}
     if data.get("model"):

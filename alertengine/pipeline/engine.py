@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,10 @@ from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
 
 EMPTY = Watch()
+GATES = 1000
+"""As many providers at once: each host that a webhook leads to is one."""
+NOTED = 10_000
+"""More keys than this are not counted: whoever has been quiet for longest is forgotten."""
 TERMS = Terms(
     deadline_s=3.0,
     limit_s=20.0,
@@ -68,8 +72,8 @@ class Memory:
     """When keys were used that the store does not know yet."""
     looked_up: dict[str, float] = field(default_factory=Bounded)
     """When a provider was last asked about a delivery (monotonic)."""
-    thinking: set[str] = field(default_factory=set)
-    """Incidents whose first message waits for the model, for a moment."""
+    thinking: set[tuple[str, int]] = field(default_factory=set)
+    """Incidents whose message waits for the model, for a moment, and at which look at the evidence."""
     asking: set[asyncio.Task[Any]] = field(default_factory=set)
     """Questions to the model that are on their way."""
     reread: dict[str, datetime] = field(default_factory=dict)
@@ -86,6 +90,20 @@ class Memory:
     """How far the machine's clock was from the time on record when that was last noted."""
     unrecorded: list[NewEvent] = field(default_factory=list)
     """Events about the daemon itself that are not in the store yet."""
+
+    def keep_gate(self, name: str, gate: Gate) -> None:
+        """Those of whom nothing was wanted for longest go first."""
+        self.gates.pop(name, None)
+        self.gates[name] = gate
+        while len(self.gates) > GATES:
+            self.gates.pop(next(iter(self.gates)))
+
+    def keep_services(self, known: Collection[str]) -> None:
+        """Forget what was seen of services that are not watched any more."""
+        seen: tuple[dict[str, Any], ...] = (self.watches, self.offered, self.reread)
+        for each in seen:
+            for gone in each.keys() - known:
+                del each[gone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +152,11 @@ class Engine:
     def now(self) -> datetime:
         return self.clock.now()
 
+    def thinks(self, incident: Incident) -> bool:
+        """The model is being asked about the newest reading, and the message still waits for it."""
+        look = (incident.diagnosis or {}).get("look", 1)
+        return (incident.id, look) in self.memory.thinking
+
     def watch(self, service_id: str) -> Watch:
         return self.memory.watches.get(service_id, EMPTY)
 
@@ -176,10 +199,11 @@ class Engine:
     def worth_noting(self, key: str, freely: int = 5, every_s: float = 10.0) -> int:
         """How many occurrences of `key` to record now: each of the first few, then one count for each period."""
         now = self.clock.monotonic()
-        unseen, recorded_at = self.memory.noted.get(key, (-freely, now))
+        noted = self.memory.noted
+        unseen, recorded_at = noted.pop(key, (-freely, now))
         unseen += 1
-        if unseen > 0 and now - recorded_at < every_s:
-            self.memory.noted[key] = (unseen, recorded_at)
-            return 0
-        self.memory.noted[key] = (min(unseen, 0), now)
-        return max(unseen, 1)
+        waits = unseen > 0 and now - recorded_at < every_s
+        noted[key] = (unseen, recorded_at) if waits else (min(unseen, 0), now)
+        while len(noted) > NOTED:
+            noted.pop(next(iter(noted)))
+        return 0 if waits else max(unseen, 1)

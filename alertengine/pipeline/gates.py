@@ -24,7 +24,7 @@ def gate(engine: Engine, channel: Channel, contact: Contact) -> Gate:
 
 
 def put(engine: Engine, channel: Channel, contact: Contact, gate: Gate) -> None:
-    engine.memory.gates[_provider(channel, contact)] = gate
+    engine.memory.keep_gate(_provider(channel, contact), gate)
 
 
 def _provider(channel: Channel, contact: Contact) -> str:

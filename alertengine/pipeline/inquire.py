@@ -47,6 +47,11 @@ class Inquiry:
     asked: tuple[tuple[Question, Call], ...]
     day: str = ""
 
+    @property
+    def waits(self) -> tuple[str, int]:
+        """Whose message waits for it."""
+        return self.incident_id, self.asked[0][1].look
+
 
 async def prepare(
     engine: Engine,
@@ -172,12 +177,12 @@ def standing(engine: Engine, booked: Inquiry | str | None) -> dict[str, Any]:
 
 
 def start(engine: Engine, inquiry: Inquiry, go_on: Callable[[], Awaitable[None]]) -> None:
-    engine.memory.thinking.add(inquiry.incident_id)
+    engine.memory.thinking.add(inquiry.waits)
     task = engine.spawn(_pursue(engine, inquiry, go_on))
     engine.memory.asking.add(task)
     task.add_done_callback(engine.memory.asking.discard)
     # Also where the task never began: whoever waits for it must not wait for ever.
-    task.add_done_callback(lambda _: engine.memory.thinking.discard(inquiry.incident_id))
+    task.add_done_callback(lambda _: engine.memory.thinking.discard(inquiry.waits))
 
 
 async def _pursue(engine: Engine, inquiry: Inquiry, go_on: Callable[[], Awaitable[None]]) -> None:
@@ -192,7 +197,7 @@ async def _pursue(engine: Engine, inquiry: Inquiry, go_on: Callable[[], Awaitabl
             await opinions.record_replies(engine, inquiry.tenant_id, inquiry.incident_id, inquiry.day, found)
         finally:
             replies.cancel()
-            engine.memory.thinking.discard(inquiry.incident_id)
+            engine.memory.thinking.discard(inquiry.waits)
         await go_on()
     except Exception as error:
         log.warning("%s: the model's reading is lost: %s", inquiry.incident_id, error)
@@ -200,7 +205,7 @@ async def _pursue(engine: Engine, inquiry: Inquiry, go_on: Callable[[], Awaitabl
 
 async def _release(engine: Engine, inquiry: Inquiry, go_on: Callable[[], Awaitable[None]]) -> None:
     """The message leaves now, without it."""
-    engine.memory.thinking.discard(inquiry.incident_id)
+    engine.memory.thinking.discard(inquiry.waits)
     try:
         await go_on()
     except Exception as error:
@@ -211,11 +216,11 @@ async def put(engine: Engine, question: Question, call: Call) -> opinions.Reply:
     """Ask once, within the hard limit. Never raises but when it is cancelled."""
     assert engine.model is not None
     gate, began = _gate(engine), engine.clock.monotonic()
-    engine.memory.gates[_key(engine)] = gate.tried(began)
+    engine.memory.keep_gate(_key(engine), gate.tried(began))
     reply = await _put(engine, question, call)
     now = engine.clock.monotonic()
     gate = _gate(engine)
-    engine.memory.gates[_key(engine)] = gate.failed(now) if reply.at_fault else gate.answered()
+    engine.memory.keep_gate(_key(engine), gate.failed(now) if reply.at_fault else gate.answered())
     return replace(reply, took_s=round(now - began, 3))
 
 

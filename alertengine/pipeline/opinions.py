@@ -49,8 +49,8 @@ async def record_replies(
         for reply in replies:
             settle(engine, tx, day, reply)
         state = tx.fetch(incidents.incident(tenant, incident_id))
-        if state is None or state.diagnosis is None:
-            return False
+        if state is None or state.diagnosis is None or _look(state) != replies[0].call.look:
+            return False  # too late: the evidence was looked at anew, and what is thought of it is on its way
         data = _data(engine, tx, state, replies)
         message = MessageKind.DIAGNOSIS if data["source"] != "rules" and _wanted(state) else None
         append(engine, tx, state, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=data)], message)
@@ -58,6 +58,11 @@ async def record_replies(
 
     if await engine.store.transact(work):
         engine.memory.outbox.set()
+
+
+def _look(state: Incident) -> int:
+    look: int = (state.diagnosis or {}).get("look", 1)
+    return look
 
 
 def settle(engine: Engine, tx: Transaction, day: str, reply: Reply) -> None:
@@ -81,7 +86,7 @@ def _data(engine: Engine, tx: Transaction, state: Incident, replies: Sequence[Re
     }
     told = reading_json(engine, replies)
     told["model"]["today"] = tx.fetch(spending.spent(state.tenant_id, tx.now(engine.now()))).to_json()
-    look = state.diagnosis.get("look", 1)
+    look = _look(state)
     opinion = next((r.opinion for r in replies if r.opinion), None)
     if opinion is None:
         return {**before, **_kept(state), "look": look, **told}

@@ -75,14 +75,14 @@ async def _offers(engine: Engine, service: Service) -> tuple[ActionSpec, ...] | 
 
 
 async def _cooling(engine: Engine, service: Service, now: datetime) -> bool:
-    closed = await engine.store.fetch(incidents.last_closed_at(service.tenant_id, service.id))
+    closed = await engine.store.fetch(incidents.last_closed_at(service.tenant_id, service.id, engine.now()))
     return closed is not None and now - closed < timedelta(seconds=engine.policy.cooldown_s)
 
 
 async def _again(engine: Engine, service: Service, now: datetime) -> dict[str, Any]:
     """How often it failed within an hour, this time among them, and which incident goes on with this one."""
     earlier = await engine.store.fetch(
-        incidents.opened_since(service.tenant_id, service.id, now - timedelta(hours=1))
+        incidents.opened_between(service.tenant_id, service.id, now - timedelta(hours=1), engine.now())
     )
     return {"times": len(earlier) + 1, "previous": earlier[-1] if earlier else None}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from typing import cast
 
 from alertengine.core.account import tell
 from alertengine.core.approval import Claims
@@ -24,7 +25,7 @@ from alertengine.pipeline import gates
 from alertengine.pipeline.audience import authorized_alone
 from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
-from alertengine.ports import Channel
+from alertengine.ports import Amending, Channel
 from alertengine.store import directory, incidents, links, tellings
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ async def _amend(
         with gates.watched(engine, channel, contact):
             try:
                 async with asyncio.timeout_at(end):
-                    await channel.amend(message_id, message)  # type: ignore[attr-defined]
+                    await cast(Amending, channel).amend(message_id, message)
             except TimeoutError:
                 raise DeliveryError("no answer in time", fault=Fault.UNKNOWN) from None
     except DeliveryError as error:

@@ -14,6 +14,8 @@ from alertengine.store.base import Transaction
 from alertengine.store.log import SYSTEM_TREE
 
 LONGEST = timedelta(days=90)
+AT_ONCE = 100
+"""Of one tenant: more are a mistake, or meant to keep the daemon busy with reading them."""
 
 
 async def add(
@@ -27,7 +29,7 @@ async def add(
     service: str = ANY,
     route: str = ANY,
 ) -> Silence:
-    """Raises `Invalid` for one that is over, never ends, or has no reason."""
+    """Raises `Invalid` for one that is over, never ends, has no reason, or is one too many."""
     now = engine.now()
     begins = starts_at or now
     if not reason.strip():
@@ -48,6 +50,8 @@ async def add(
     )
 
     def work(tx: Transaction) -> None:
+        if len(tx.fetch(silences.current(tenant, now))) >= AT_ONCE:
+            raise Invalid(f"{AT_ONCE} silences are not over yet: remove one, or let one cover more with *")
         silences.add(tx, new)
         event = NewEvent(type=SystemEventType.SILENCE_ADDED, data=new.to_json(), actor=actor)
         tx.append(SYSTEM_TREE, new.id, [event], 0, now)

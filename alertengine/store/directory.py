@@ -47,6 +47,16 @@ def service(tenant: str, service_id: str) -> Query[Service | None]:
     )
 
 
+def failing() -> Query[list[Service]]:
+    """The services with an incident that is not over."""
+    return Query(
+        sql=f"SELECT {_SERVICE} FROM service WHERE EXISTS (SELECT 1 FROM incident"  # noqa: S608
+        " WHERE incident.tenant = service.tenant AND incident.service_id = service.id AND closed_at IS NULL)",
+        params=(),
+        decode=lambda rows: [_service(row) for row in rows],
+    )
+
+
 def contacts(tenant: str) -> Query[list[Contact]]:
     """In the order they were given in: a person's first address comes before their next."""
     return Query(

@@ -74,13 +74,18 @@ def owner(incident: str) -> Query[str | None]:
     )
 
 
-def open_incidents() -> Query[list[tuple[str, str]]]:
-    """(tenant, incident) of all that is not over, oldest first. Those of a suspended tenant stand still."""
+def open_incidents() -> Query[list[tuple[str, str, int]]]:
+    """(tenant, incident, number of its last event) of all that is not over, oldest first.
+
+    Those of a suspended tenant stand still.
+    """
     return Query(
-        sql="SELECT tenant, id FROM incident WHERE closed_at IS NULL"
-        " AND tenant NOT IN (SELECT id FROM tenant WHERE status <> 'active') ORDER BY opened_at",
+        sql="SELECT tenant, id,"
+        " (SELECT max(seq) FROM event WHERE tree = incident.tenant AND event.incident = incident.id) FROM incident"
+        " WHERE closed_at IS NULL AND tenant NOT IN (SELECT id FROM tenant WHERE status <> 'active')"
+        " ORDER BY opened_at",
         params=(),
-        decode=lambda rows: [(row[0], row[1]) for row in rows],
+        decode=lambda rows: [(row[0], row[1], row[2]) for row in rows],
     )
 
 
@@ -102,20 +107,22 @@ def slot(tenant: str, service_id: str) -> Query[str | None]:
     )
 
 
-def opened_since(tenant: str, service_id: str, since: datetime) -> Query[list[str]]:
-    """The service's incidents from then on, oldest first."""
+def opened_between(tenant: str, service_id: str, since: datetime, now: datetime) -> Query[list[str]]:
+    """The service's incidents of that time, oldest first. What a wrong clock dated later is none of them."""
     return Query(
-        sql="SELECT id FROM incident WHERE tenant = ? AND service_id = ? AND opened_at >= ? AND is_test = 0"
+        sql="SELECT id FROM incident WHERE tenant = ? AND service_id = ? AND opened_at BETWEEN ? AND ? AND is_test = 0"
         " ORDER BY opened_at, id",
-        params=(tenant, service_id, rfc3339(since)),
+        params=(tenant, service_id, rfc3339(since), rfc3339(now)),
         decode=lambda rows: [row[0] for row in rows],
     )
 
 
-def last_closed_at(tenant: str, service_id: str) -> Query[datetime | None]:
+def last_closed_at(tenant: str, service_id: str, now: datetime) -> Query[datetime | None]:
+    """When its last incident was over, of those that are by now."""
     return Query(
-        sql="SELECT max(closed_at) FROM incident WHERE tenant = ? AND service_id = ? AND is_test = 0",
-        params=(tenant, service_id),
+        sql="SELECT max(closed_at) FROM incident WHERE tenant = ? AND service_id = ? AND is_test = 0"
+        " AND closed_at <= ?",
+        params=(tenant, service_id, rfc3339(now)),
         decode=lambda rows: parse_time(rows[0][0]) if rows[0][0] else None,
     )
 

@@ -51,14 +51,6 @@ def current(tenant: str | None, now: datetime) -> Query[list[Silence]]:
     )
 
 
-def owner(silence_id: str) -> Query[str | None]:
-    return Query(
-        sql="SELECT tenant FROM silence WHERE id = ?",
-        params=(silence_id,),
-        decode=lambda rows: rows[0][0] if rows else None,
-    )
-
-
 def _silence(row: Row) -> Silence:
     return Silence(
         id=row[0],

@@ -97,6 +97,8 @@ async def own_tenant(request: Request, tenant_id: str, who: Who) -> str:
     engine: Engine = request.app.state.engine
     if await engine.store.fetch(directory.tenant(tenant_id)) is None:
         raise NotFound("There is no such tenant.")
+    if not who.is_admin and request.method != "GET":
+        limits.spend(engine, "change", tenant_id)  # each leaves a row or an event that is kept
     return tenant_id
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from alertengine.core.account import span, tell
 from alertengine.core.diagnosis.model import CAUSES, UNCLEAR
+from alertengine.core.diagnosis.told import by_rules, of_model
 from alertengine.core.events import Event, EventType, Stage
 from alertengine.core.incident import Incident, fold
 from alertengine.core.language import ENGLISH
@@ -126,14 +127,15 @@ def _health(engine: Engine, incident: Incident, now: datetime) -> dict[str, Any]
 
 
 def _why(incident: Incident) -> dict[str, Any] | None:
-    diagnosis = incident.diagnosis
-    if diagnosis is None or incident.is_test:
+    if incident.diagnosis is None or incident.is_test:
         return None
+    diagnosis = by_rules(incident.diagnosis)
     clear = diagnosis["cause"] != UNCLEAR
     return {
         "cause": CAUSES.get(diagnosis["cause"], diagnosis["cause"]) if clear else None,
         "sure": f"{round(100 * diagnosis['confidence'])} %",
         "summary": line(diagnosis["summary"]),
+        "model": line(of_model(incident.diagnosis, ENGLISH)),
         "evidence": [line(item["text"]) for item in diagnosis.get("evidence", ())],
     }
 

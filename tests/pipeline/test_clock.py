@@ -9,15 +9,17 @@ import pytest
 
 from alertengine.app import load_settings, open_engine, signer
 from alertengine.core.events import Event
+from alertengine.core.model import rfc3339
 from alertengine.core.steady import BELIEVE_AFTER_S
 from alertengine.errors import DeliveryError, TokenExpired, TokenInvalid
+from alertengine.pipeline import keys
 from alertengine.pipeline.approve import confirm
 from alertengine.pipeline.deliver import deliver_due
 from alertengine.pipeline.mode import look
 from alertengine.pipeline.retention import HOLD_S, Retention
 from alertengine.pipeline.status import status
-from alertengine.store import incidents, life, offline
-from alertengine.store.base import Query
+from alertengine.store import api_keys, incidents, life, offline, people
+from alertengine.store.base import Query, Transaction
 from alertengine.store.log import decode_event
 from alertengine.testing import FakeClock
 from world import World, open_world
@@ -151,3 +153,41 @@ async def test_a_restart_with_the_clock_set_back_goes_on_from_the_record(tmp_pat
         newest - DAYS + timedelta(hours=1),
         None,
     )
+
+
+async def test_what_a_wrong_clock_let_in_or_shut_ends_with_it(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        wrong = world.engine.now() + 1000 * DAYS
+
+        def work(tx: Transaction) -> None:
+            new = keys.issue(tx, world.tenant, world.engine.now())
+            api_keys.retire_others(tx, world.tenant, new.id, wrong)
+            people.set_pin(tx, world.tenant, "Tariro", "sealed")
+            tariro = tx.fetch(people.person(world.tenant, "Tariro"))
+            assert tariro is not None
+            assert people.claim_try(tx, tariro, wrong, 1, wrong)
+
+        await world.engine.store.transact(work)
+        tenant, now = world.tenant, world.engine.now()
+    settings = load_settings(None, {"HOME": str(tmp_path)}, {"data_dir": tmp_path / "data"})
+    offline.accept(settings.store_path, signer(settings), "the clock was wrong", now)
+    async with open_engine(settings, clock=FakeClock(now)) as engine:
+        kept = await engine.store.fetch(api_keys.of_tenant(tenant))
+        tariro = await engine.store.fetch(people.person(tenant, "Tariro"))
+        assert {key.state(now) for key in kept if key.expires_at} == {"expired"}
+        assert tariro is not None
+        assert tariro.locked_till is not None
+        assert tariro.locked_till <= now
+
+
+async def test_an_incident_of_a_time_to_come_holds_back_no_other(world: World) -> None:
+    await world.fail()
+    await world.heal()
+    store, service, now = world.engine.store, world.service, world.engine.now()
+    future = rfc3339(now + 1000 * DAYS)
+    await store.transact(
+        lambda tx: tx.execute("UPDATE incident SET opened_at = ?, closed_at = ?", future, future)
+    )
+    assert await store.fetch(incidents.last_closed_at(world.tenant, service.id, now)) is None
+    since = now - timedelta(hours=1)
+    assert await store.fetch(incidents.opened_between(world.tenant, service.id, since, now)) == []

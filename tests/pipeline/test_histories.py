@@ -61,7 +61,7 @@ class History:
         for _ in range(60):  # everything heals, and what is left is delivered
             await self.team.tick(60)
         world = self.team.world
-        for tenant, incident in await world.engine.store.fetch(incidents.open_incidents()):
+        for tenant, incident, _ in await world.engine.store.fetch(incidents.open_incidents()):
             await approve.close(world.engine, tenant, incident, OPERATOR, "nobody knows whether it ran")
         await world.settle()
 
@@ -88,7 +88,7 @@ class History:
         rows = await engine.store.fetch(incidents.open_incidents())
         if not rows:
             return
-        _, incident = self.draw.choice(rows)
+        _, incident, _ = self.draw.choice(rows)
         world.action.outcome = Outcome(
             status=self.draw.choice(["succeeded", "failed", "unknown"]), detail="so it ended", facts={}
         )

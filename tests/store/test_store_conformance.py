@@ -115,7 +115,7 @@ async def test_a_service_has_one_open_incident(store: Store) -> None:
         *(append(store, f"inc_{n}", detected()) for n in range(20)), return_exceptions=True
     )
     assert [type(answer) for answer in done].count(SlotTaken) == 19
-    ((_, winner),) = await store.fetch(incidents.open_incidents())
+    ((_, winner, _),) = await store.fetch(incidents.open_incidents())
     await append(store, winner, NewEvent(type=EventType.INCIDENT_RESOLVED), expected=1)
     await append(store, "inc_next", detected())
 

@@ -88,7 +88,7 @@ async def test_a_file_that_goes_is_noticed_at_the_next_look(
         "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND idx = 2",
         "UPDATE event SET hash = zeroblob(32) WHERE tree = 't_1' AND idx = 2",
         "DELETE FROM checkpoint WHERE tree = 't_1'",
-        "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), 'A', 'B') AS BLOB) WHERE tree = 't_1'",
+        "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), '/t_1', '/t_9') AS BLOB) WHERE tree = 't_1'",
         "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE tree = '_system') WHERE tree = 't_1'",
     ],
 )
