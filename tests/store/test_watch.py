@@ -152,7 +152,7 @@ async def test_a_read_that_fails_is_trouble_until_one_succeeds(path: Path) -> No
         assert "cannot be read" in str(store.trouble)
         await store.probe()
         assert store.trouble is None
-        assert await store.fetch(incidents.open_incidents()) == [("t_1", "inc_a")]
+        assert await store.fetch(incidents.open_incidents()) == [("t_1", "inc_a", 1)]
 
 
 async def test_a_store_without_its_mark_is_not_trusted(path: Path) -> None:

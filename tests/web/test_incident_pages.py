@@ -167,7 +167,7 @@ def forge(
 ) -> str:
     """A link that is ours but for what is changed."""
     signer = world.engine.passes
-    own = signer._keys[Purpose.VIEW]
+    own = signer._keys[Purpose.VIEW][0]
     now = int(world.engine.now().timestamp())
     claims = {"iss": signer._issuer, "aud": "alertengine:view", "jti": "view_1", "iat": now, "exp": now + 600}
     changed = {k: v for k, v in {**claims, **change}.items() if v is not None}
