@@ -1,7 +1,8 @@
 """How many incidents each tenant had in its current 30 days, and when one past the plan's number was told of.
 
-Both writes are single statements inside the caller's transaction. They go by the wall clock: set forward, it ends a
-period early; set back, it keeps the count and lets the period begin now, so that none is ever longer than 30 days.
+Both writes are single statements inside the caller's transaction. They go by the time on record: ahead of it, once
+that is believed, a period ends early; behind it, the count is kept and the period begins now, so that none is ever
+longer than 30 days.
 """
 
 from __future__ import annotations

@@ -40,6 +40,20 @@ async def test_a_key_is_limited_and_told_when_to_come_again(
     assert (await ask("GET", path, key=ADMIN)).status_code == 200
 
 
+async def test_what_a_key_changes_is_limited_and_what_it_reads_is_not(
+    ask: Asking, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tighten(monkeypatch, "change", 2)
+    path, key = f"/tenant/{world.tenant}", world.onboarded.api_key
+    quiet = {"reason": "deploying", "for_s": 60}
+    answers = [(await ask("POST", f"{path}/silences", quiet, key=key)).status_code for _ in range(3)]
+    assert answers == [201, 201, 429]
+    named = {"service_name": "another"}
+    assert (await ask("PATCH", f"{path}/services/{world.service.id}", named, key=key)).status_code == 429
+    assert (await ask("GET", f"{path}/silences", key=key)).status_code == 200
+    assert (await ask("POST", f"{path}/silences", quiet)).status_code == 201, "the operator's own are not"
+
+
 async def test_a_restart_resets_nothing(ask: Asking, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     tighten(monkeypatch, "test", 2)
     path, key = f"/tenant/{world.tenant}/test", world.onboarded.api_key
