@@ -133,7 +133,7 @@ def scopes(routes, n, seed):
 
 
 def drain(engine):
-    """Work the peer puts off is part of its cost."""
+    """Work a package puts off is part of its cost."""
     queue = getattr(engine, "_queue", None)
     while queue is not None and not queue.empty():
         engine._aggregate_batch([queue.get_nowait() for _ in range(min(100, queue.qsize()))])
