@@ -14,7 +14,7 @@ from alertengine.core.model import Contact, parse_time
 from alertengine.core.people import name_key
 from alertengine.core.quiet import quiet_until
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, tellings
+from alertengine.store import directory, incidents, tellings
 from alertengine.store.base import Transaction
 
 REPEATS = frozenset({MessageKind.ESCALATION, MessageKind.REMINDER})
@@ -41,7 +41,7 @@ def audience(
     def quiet(contact: Contact) -> datetime | None:
         return quiet_until(contact, engine.policy.quiet, incident.severity, now) if may_wait else None
 
-    had = tx.fetch(tellings.had(incident, now - timedelta(seconds=BEARABLE_S))) if kind in REPEATS else {}
+    had = tx.fetch(tellings.had(incident, _since(tx, incident, now))) if kind in REPEATS else {}
     chosen = choose(
         _reach(engine, tx, incident, kind),
         step,
@@ -57,6 +57,13 @@ def authorized_alone(kind: MessageKind, incident: Incident) -> bool:
     """One person authorized what needs several: everybody is told, be it in the night."""
     run = incident.execution
     return kind is MessageKind.AUTHORIZED and run is not None and run.alone is not None
+
+
+def _since(tx: Transaction, incident: Incident, now: datetime) -> int:
+    """The event from which on messages weigh on a person: the last news, or the last before the time they last."""
+    begin = now - timedelta(seconds=BEARABLE_S)
+    events = tx.fetch(incidents.events(incident.tenant_id, incident.id))
+    return max([incident.news_seq, *(event.seq for event in events if event.at <= begin)])
 
 
 def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience, tuple[str, ...]]:

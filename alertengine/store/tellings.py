@@ -106,18 +106,18 @@ def unlinked_beside(tenant: str, incident: str, contact: str) -> Query[list[str]
     )
 
 
-def had(incident: Incident, since: datetime) -> Query[dict[str, int]]:
-    """How many messages each person had of an incident since then, and since it last brought something new.
+def had(incident: Incident, since: int) -> Query[dict[str, int]]:
+    """How many messages each person had of an incident after that event.
 
     One that was lost, and one that another stands in for, is none.
     """
     return Query(
         sql="SELECT c.name, count(*) FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
         " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
-        " WHERE a.tenant = ? AND a.incident = ? AND a.seq > ? AND d.queued_at > ? AND d.state <> 'dead'"
+        " WHERE a.tenant = ? AND a.incident = ? AND a.seq > ? AND d.state <> 'dead'"
         " AND NOT EXISTS (SELECT 1 FROM delivery AS f WHERE f.tenant = d.tenant AND f.follows = d.id)"
         " AND d.copy = 0 GROUP BY c.name",
-        params=(incident.tenant_id, incident.id, incident.news_seq, rfc3339(since)),
+        params=(incident.tenant_id, incident.id, since),
         decode=_by_person,
     )
 

@@ -17,7 +17,7 @@ from alertengine.core.audience import BEARABLE, BEARABLE_S
 from alertengine.core.escalation import EscalationStep
 from alertengine.core.events import Event
 from alertengine.core.incident import fold
-from alertengine.core.model import Actor, parse_time
+from alertengine.core.model import Actor
 from alertengine.core.policy import Policy
 from alertengine.core.quiet import QuietHours
 from alertengine.errors import AlertEngineError, DeliveryError
@@ -170,13 +170,21 @@ NEWS = {
 
 
 def _people_can_bear_it(events: list[Event], own: list[Any]) -> None:
-    """Three at most in ten minutes between two news; a message that was lost or replaced is none."""
+    """Three at most in ten minutes between two news; a message that was lost or replaced is none.
+
+    A link follows a decision of the same person, on this incident or on one that was told with it.
+    """
     for person in {m[2] for m in own}:
         for begin, end in _stretches(events):
             times = sorted(
-                parse_time(m[4])
+                events[m[1] - 1].at  # when this incident was put into it, be it one that was waiting already
                 for m in own
-                if m[2] == person and begin < m[1] <= end and m[5] != "dead" and not m[7] and not m[8]
+                if m[2] == person
+                and begin < m[1] <= end
+                and m[3] != "link"
+                and m[5] != "dead"
+                and not m[7]
+                and not m[8]
             )
             assert max(_crowd(times), default=0) <= BEARABLE, (person, times)
 
