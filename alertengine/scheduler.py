@@ -168,14 +168,8 @@ class Scheduler:
     def _whole(self, work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
         """The job as one that its scheduler's end does not cut off; `stop` waits for it a while."""
 
-        async def guarded() -> None:
-            try:
-                await work()
-            except Exception as error:
-                log.warning("a periodic job failed: %s", error)
-
         async def whole() -> None:
-            await asyncio.shield(self._engine.spawn(guarded()))
+            await asyncio.shield(self._engine.spawn(_try(work)))
 
         return whole
 
@@ -184,10 +178,7 @@ class Scheduler:
         clock, wait = self._engine.clock, seconds
         while not await _happens(self._stopping, wait):
             began = clock.monotonic()
-            try:
-                await work()
-            except Exception as error:
-                log.warning("a periodic job failed: %s", error)
+            await _try(work)
             wait = max(0.0, seconds - (clock.monotonic() - began))
 
 
@@ -225,6 +216,14 @@ class Coarse:
 
     def _ahead(self) -> float:
         return self._clock.wall().timestamp() - self._clock.monotonic()
+
+
+async def _try(work: Callable[[], Awaitable[object]]) -> None:
+    """One run of a job; one that fails ends no other, nor its own next run."""
+    try:
+        await work()
+    except Exception as error:
+        log.warning("a periodic job failed: %s", error)
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:
