@@ -2,93 +2,37 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError
 
-from alertengine.approval_settings import ApprovalSection, OidcSection
 from alertengine.core.cost import Value
-from alertengine.core.language import DEFAULT, LANGUAGES
 from alertengine.core.plans import PLANS, Plan
-from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import ConfigError
-from alertengine.lists import Networks, SecretTexts
-from alertengine.plan_settings import PlanSection
-from alertengine.policy_settings import PolicySection, prices_of
-from alertengine.service_settings import ServiceSection
-from alertengine.store_settings import StoreSection
+from alertengine.settings.approval import ApprovalSection, OidcSection
+from alertengine.settings.daemon import Auth, Poll, Retention, Server
+from alertengine.settings.diagnosis import DiagnosisSection
+from alertengine.settings.plan import PlanSection
+from alertengine.settings.policy import PolicySection, prices_of
+from alertengine.settings.raw import (
+    apply_channel_environment,
+    apply_environment,
+    data_directory,
+    find,
+    inline_secret_files,
+    read,
+)
+from alertengine.settings.service import ServiceSection
+from alertengine.settings.store import StoreSection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
 """For `channels`, `actions` and `diagnosis`: the settings model of a kind, or None where there is no such kind."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 M = TypeVar("M", bound=BaseModel)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Server(_Section):
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 9000
-    base_url: str | None = None
-    """How phones reach this daemon; `http://HOST:PORT` unless set."""
-    allow_private: Networks = []
-    trusted_proxies: Networks = []
-    language: str = DEFAULT
-    """Of messages and pages for people who have named none."""
-
-    @field_validator("language")
-    @classmethod
-    def a_language(cls, value: str) -> str:
-        if value not in LANGUAGES:
-            raise ValueError(f"one of {', '.join(LANGUAGES)}")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def a_url(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/") if value else None
-
-
-class Auth(_Section):
-    secret: SecretStr | None = None
-    admin_key: SecretStr | None = None
-    previous_secrets: SecretTexts = []
-
-    @field_validator("secret")
-    @classmethod
-    def long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and (len(value.get_secret_value()) < 32 or _weak(value.get_secret_value())):
-            raise ValueError("at least 32 unguessable characters; `alertengine init` writes a fresh one")
-        return value
-
-    @field_validator("admin_key")
-    @classmethod
-    def not_short(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("at least 16 characters")
-        return value
-
-
-class Poll(_Section):
-    interval_s: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 4.0
-
-
-class RetentionSection(_Section):
-    days: Annotated[float, Field(gt=0, le=36500)] = 7.0
-    """How long a closed incident stays in the store; what is pruned goes into the archive first."""
-    archive_dir: str = "archive"
-    """Where its bundle goes; a relative path lies in the data directory, and empty means: keep no bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +47,7 @@ class Settings:
     approval: ApprovalSection
     oidc: OidcSection
     diagnosis: DiagnosisSection
-    retention: RetentionSection
+    retention: Retention
     channels: Mapping[str, Any]
     actions: Mapping[str, Any]
     prices: Mapping[str, float]
@@ -153,38 +97,10 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "approval": ApprovalSection,
     "oidc": OidcSection,
     "diagnosis": DiagnosisSection,
-    "retention": RetentionSection,
+    "retention": Retention,
 }
 _NAMED = ("channels", "actions")
 _TABLES = (*_NAMED, "plans", "services")
-
-ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
-    "ALERTENGINE_BASE_URL": ("server", "base_url"),
-    "ALERT_SECRET": ("auth", "secret"),
-    "ALERTENGINE_ADMIN_KEY": ("auth", "admin_key"),
-    "LOOP_INTERVAL_S": ("poll", "interval_s"),
-    "POLICY_MIN_SCORE_TO_ALERT": ("policy", "min_score_to_alert"),
-    "ANTHROPIC_API_KEY": ("diagnosis", "api_key"),
-}
-"""Variables with a name of their own. Any key can also be given as ALERTENGINE_SECTION__KEY, a channel's or an
-action's as ALERTENGINE_CHANNELS__NAME__KEY."""
-
-CHANNEL_ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
-    "whatsapp_twilio": {
-        "TWILIO_ACCOUNT_SID": "account_sid",
-        "TWILIO_AUTH_TOKEN": "auth_token",
-        "TWILIO_WHATSAPP_FROM": "from",
-    },
-    "voice_twilio": {"TWILIO_ACCOUNT_SID": "account_sid", "TWILIO_AUTH_TOKEN": "auth_token"},
-    "whatsapp_sent": {"SENT_API_KEY": "api_key", "SENT_PHONE_ID": "phone_id"},
-}
-"""Variables that every channel of a kind takes, under the names their providers gave them."""
-
-_ENOUGH = {
-    "whatsapp_twilio": {"TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM"},
-    "whatsapp_sent": {"SENT_API_KEY"},
-}
-"""With these set, a channel of the kind needs no table: it is there under the kind's name."""
 
 
 def load(
@@ -195,17 +111,17 @@ def load(
     `overrides`: what the command line says, as {"section.key": value} and "data_dir".
     """
     problems: list[str] = []
-    found = _find(path, environ, problems)
-    raw = _read(found, problems) if found else {}
-    _apply_environment(raw, environ, problems)
+    found = find(path, environ, problems)
+    raw = read(found, problems) if found else {}
+    apply_environment(raw, environ, problems)
     flags = dict(overrides)
     data_dir = data_directory(environ, flags.pop("data_dir", None))
     for key, value in flags.items():
         section, _, name = key.partition(".")
         if isinstance(raw.setdefault(section, {}), dict):
             raw[section][name] = value
-    _inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
-    _apply_channel_environment(raw, environ)
+    inline_secret_files(raw, found.parent if found else Path.cwd(), problems)
+    apply_channel_environment(raw, environ)
     prices = prices_of(raw.get("channels"), problems)
     unknown = raw.keys() - _SECTIONS.keys() - set(_TABLES)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
@@ -239,95 +155,6 @@ def _unknown_channels(
         for name, where in named.items()
         if name not in configured and model_of(name) is None
     ]
-
-
-def _find(path: Path | None, environ: Mapping[str, str], problems: list[str]) -> Path | None:
-    named = path or (Path(environ["ALERTENGINE_CONFIG"]) if environ.get("ALERTENGINE_CONFIG") else None)
-    if named is not None:
-        if not named.is_file():
-            problems.append(f"{named}: there is no such file; `alertengine init` writes one")
-            return None
-        return named
-    default = Path("alertengine.toml")
-    return default if default.is_file() else None
-
-
-def _read(path: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{path}: not TOML: {error}")
-    except OSError as error:
-        problems.append(f"{path}: cannot be read: {error.strerror}")
-    return {}
-
-
-def data_directory(environ: Mapping[str, str], named: Path | str | None) -> Path:
-    """Where the store and generated secrets live: named by a flag, else by the environment, else at home."""
-    state = environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME", "."), ".local", "state")
-    return Path(named or environ.get("ALERTENGINE_DATA_DIR") or Path(state) / "alertengine")
-
-
-def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> None:
-    for variable, value in sorted(environ.items()):
-        keys = ENVIRONMENT.get(variable)
-        if keys is None and variable.startswith("ALERTENGINE_") and "__" in variable:
-            keys = tuple(variable.removeprefix("ALERTENGINE_").lower().split("__"))
-        if keys is None or not value:
-            continue
-        table = raw
-        for key in keys[:-1]:
-            table = table.setdefault(key, {})
-            if not isinstance(table, dict):
-                problems.append(f"{variable}: {key} is not a table")
-                break
-        else:
-            table.pop(f"{keys[-1]}_file", None)  # the environment goes before the file, whatever its form
-            table[keys[-1]] = value
-
-
-def _apply_channel_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
-    tables = raw.get("channels", {})
-    if not isinstance(tables, dict):
-        return  # told as a problem later
-    given = {name for name, value in environ.items() if value}
-    if not tables and any(given >= enough for enough in _ENOUGH.values()):
-        tables = raw["channels"] = {"console": {"kind": "console"}}
-    for kind, variables in CHANNEL_ENVIRONMENT.items():
-        own = [row for row in tables.values() if isinstance(row, dict) and row.get("kind") == kind]
-        if not own and kind in _ENOUGH and given >= _ENOUGH[kind] and kind not in tables:
-            own = [tables.setdefault(kind, {"kind": kind})]
-        for row in own:
-            row |= {key: environ[variable] for variable, key in variables.items() if variable in given}
-
-
-def _inline_secret_files(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
-    """Every secret may stand in a file of its own: `key_file` names it, relative to the configuration."""
-    tables = [(section, raw.get(section)) for section in ("auth", "oidc", "diagnosis")]
-    for kind in _NAMED:
-        rows = raw.get(kind)
-        tables += [(f"{kind}.{name}", row) for name, row in rows.items()] if isinstance(rows, dict) else []
-    for where, table in tables:
-        if not isinstance(table, dict):
-            continue
-        for key in [k for k in table if k.endswith("_file")]:
-            _inline(table, key, where, folder, problems)
-
-
-def _inline(table: dict[str, Any], key: str, where: str, folder: Path, problems: list[str]) -> None:
-    name = key.removesuffix("_file")
-    value = table.pop(key)
-    if name in table:
-        problems.append(f"{where}.{key}: give {name} or {key}, not both")
-        return
-    file = folder / str(value)
-    try:
-        if file.stat().st_mode & 0o077:
-            problems.append(f"{where}.{key}: {file} is readable by others; chmod 600 {file}")
-        table[name] = file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{where}.{key}: {file} cannot be read: {getattr(error, 'strerror', error)}")
-        table[name] = "unreadable" * 8  # so that one missing file is one problem
 
 
 def _diagnosis(raw: Any, kinds: Kinds, problems: list[str]) -> type[BaseModel]:
@@ -392,7 +219,3 @@ def _say(error: Any, model: type[BaseModel]) -> str:
 
 def _known() -> str:
     return ", ".join((*_SECTIONS, *_TABLES))
-
-
-def _weak(secret: str) -> bool:
-    return len(set(secret)) < 10 or "change" in secret.lower()

@@ -19,7 +19,7 @@ import httpx2
 from alertengine.config import Settings
 from alertengine.datadir import DataDir
 from alertengine.errors import AlertEngineError, DaemonUnreachable, DataDirectoryHeld
-from alertengine.store_settings import StoreSection
+from alertengine.settings.store import StoreSection
 
 if TYPE_CHECKING:
     from alertengine.cli.own import Own

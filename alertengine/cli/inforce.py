@@ -11,8 +11,9 @@ import tomllib
 from pydantic import BaseModel, SecretStr
 
 from alertengine.cli.meanings import sections
-from alertengine.config import ENVIRONMENT, Settings
+from alertengine.config import Settings
 from alertengine.core.diagnosis.redaction import redact
+from alertengine.settings.raw import ENVIRONMENT
 
 NAMED = ("channels", "actions", "plans")
 HIDDEN = "[hidden]"

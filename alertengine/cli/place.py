@@ -46,7 +46,7 @@ class Place:
     @property
     def folder(self) -> Path:
         """The data directory, whatever a configuration file says beside it."""
-        from alertengine.config import data_directory
+        from alertengine.settings.raw import data_directory
 
         return data_directory(os.environ, self.data_dir)
 

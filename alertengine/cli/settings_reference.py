@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from alertengine import config, registry
+from alertengine import registry
 from alertengine.cli.meanings import KEYS, LISTED, MEANINGS, sections
 from alertengine.core.plans import PLANS
 from alertengine.core.postage import COSTS
-from alertengine.plan_settings import PlanSection
-from alertengine.policy_settings import OverrideSection, QuietSection, StepSection
-from alertengine.service_settings import EXAMPLE, ValueSection
+from alertengine.settings.plan import PlanSection
+from alertengine.settings.policy import OverrideSection, QuietSection, StepSection
+from alertengine.settings.raw import CHANNEL_ENVIRONMENT, ENVIRONMENT
+from alertengine.settings.service import EXAMPLE, ValueSection
 
 HEAD = """\
 # Configuration
@@ -103,9 +104,9 @@ def _plans() -> Iterator[str]:
 def _variables() -> Iterator[str]:
     yield "| variable | key |"
     yield "|---|---|"
-    for variable, path in config.ENVIRONMENT.items():
+    for variable, path in ENVIRONMENT.items():
         yield f"| `{variable}` | `{'.'.join(path)}` |"
-    for kind, names in getattr(config, "CHANNEL_ENVIRONMENT", {}).items():
+    for kind, names in CHANNEL_ENVIRONMENT.items():
         for variable, key in names.items():
             yield f"| `{variable}` | `{key}` of every channel of kind `{kind}` |"
 

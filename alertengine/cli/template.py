@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from alertengine import registry
 from alertengine.cli.meanings import MEANINGS, sections
-from alertengine.service_settings import EXAMPLE
+from alertengine.settings.service import EXAMPLE
 
 HEAD = """\
 # AlertEngine's configuration. Every key has a default: a line that is commented out shows it.

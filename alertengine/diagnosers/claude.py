@@ -12,9 +12,9 @@ import httpx2
 from alertengine.core.diagnosis.question import TOOL, Question
 from alertengine.core.spend import Prices, Usage
 from alertengine.diagnosers.capped import CappedTransport, TooMuch
-from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import HttpError, ModelFailed
 from alertengine.ports import Answer
+from alertengine.settings.diagnosis import DiagnosisSection
 from alertengine.tools import Tools
 
 HOST = "https://api.anthropic.com"

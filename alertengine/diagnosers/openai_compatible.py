@@ -11,10 +11,10 @@ from pydantic import Field
 from alertengine.core.diagnosis.question import TOOL, Question
 from alertengine.core.diagnosis.reading import mapping
 from alertengine.core.spend import Prices, Usage
-from alertengine.diagnosis_settings import DiagnosisSection
 from alertengine.errors import HttpError, ModelFailed
 from alertengine.http import Response
 from alertengine.ports import Answer
+from alertengine.settings.diagnosis import DiagnosisSection
 from alertengine.tools import Tools
 
 FREE = Prices(usd_in=0.0, usd_out=0.0)

@@ -7,7 +7,7 @@ from typing import Literal
 from alertengine.core.diagnosis.model import Finding
 from alertengine.core.diagnosis.rules import diagnose
 from alertengine.core.snapshot import Snapshot
-from alertengine.diagnosis_settings import DiagnosisSection
+from alertengine.settings.diagnosis import DiagnosisSection
 
 
 class Config(DiagnosisSection):

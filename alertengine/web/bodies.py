@@ -11,7 +11,7 @@ from alertengine.core.given import Given
 from alertengine.core.model import Role
 from alertengine.core.plans import DEFAULT_PLAN
 from alertengine.pipeline.onboard import Application, NewContact
-from alertengine.service_settings import Route, ValueSection
+from alertengine.settings.service import Route, ValueSection
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 Url = Annotated[str, Field(min_length=1, max_length=2000)]
