@@ -43,7 +43,7 @@ def template_values(message: Message, *, answers: bool = False) -> dict[str, str
     if message.url is None:
         return {
             "what": _value(message.title),
-            "details": _value(" ".join(message.body)) or message.incident_id,
+            "details": _value(" ".join(message.body)) or _value(message.footer),
         }
     words, parts = message.words, message.parts
     bad = " ".join(parts[name] for name in ("measured", "cost") if parts.get(name))

@@ -102,10 +102,11 @@ def _authorized(incident: Incident, words: Words) -> Contents:
     run = _execution(incident)
     at = f"{run.authorized_at:%H:%M:%S} UTC"
     said = words("message.authorized", who=run.authorized_by.name, action=run.action, at=at)
+    about = words("message.earlier", title=title(incident, words))
     if run.alone is None:
-        return Contents(title=said)
+        return Contents(title=said, lines=(about,))
     alone = words("message.alone", required=incident.approvals_needed, reason=run.alone)
-    return Contents(title=said, lines=(alone,))
+    return Contents(title=said, lines=(alone, about))
 
 
 def _rejected(incident: Incident, words: Words) -> Contents:

@@ -97,6 +97,8 @@ def _diagnose(incident: Incident, watch: Watch, policy: Policy, now: datetime, b
 
 
 def _expire(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
+    if incident.unheard and not incident.is_test:
+        return None  # who was never reached has not let the time pass
     if not _unanswered_for(incident, policy.deadline_s, now):
         return None
     return Step(do=Do.EXPIRE, reason=f"nobody decided within {policy.deadline_s:g} s")
@@ -115,7 +117,7 @@ def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, b
         return None
     turn = turns[number]
     others = steps[turn.step].who != steps[turns[number - 1].step].who
-    if others and incident.lost and not incident.hopeful:
+    if others and incident.unheard:
         return Step(do=Do.ESCALATE, reason="no message could be delivered", turn=turn)
     # From the turn before on, so that those after a pause keep their distance from one another.
     since = max(asked, incident.escalated_at) if incident.escalated_at else asked
@@ -157,11 +159,13 @@ def _remind(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
     told = incident.told_at
     waits = incident.stage in WAITING or (incident.stage is Stage.UNKNOWN and not incident.healthy)
     broken = watch.last is not None and not watch.last.healthy
-    if not waits or told is None or not broken or incident.is_test or not policy.remind_after_s:
+    if not waits or told is None or not broken or incident.is_test:
         return None
-    if now < told + timedelta(seconds=policy.reminder_s(incident.reminders)):
+    unheard = incident.unheard and incident.stage in DECIDABLE
+    wait = policy.retry_s(incident.retries) if unheard else policy.reminder_s(incident.reminders)
+    if wait is None or now < told + timedelta(seconds=wait):
         return None
-    return Step(do=Do.REMIND, reason="still broken")
+    return Step(do=Do.REMIND, reason="no message could be delivered" if unheard else "still broken")
 
 
 def _ask(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:

@@ -75,6 +75,8 @@ class Incident:
     """Messages that asked for this decision and are not dead."""
     lost: int = 0
     """How many of them are."""
+    retries: int = 0
+    """How often in a row all were tried again, since every message was lost."""
     news_seq: int = 0
     """The event that last brought something new: until the next, people are told a few times at most."""
     approvals: tuple[Actor, ...] = ()
@@ -98,6 +100,11 @@ class Incident:
     def holds_slot(self) -> bool:
         """While true, the service can have no other incident."""
         return self.open and not self.is_test and not self.healthy
+
+    @property
+    def unheard(self) -> bool:
+        """Whoever was asked for this decision was not reached, for every message is dead; and nobody is on it."""
+        return self.lost > 0 and not self.hopeful and self.acknowledged_by is None
 
     @property
     def recurrence(self) -> int:
@@ -175,18 +182,22 @@ def _queued(state: Incident, event: Event) -> Incident:
         return state
     ids = frozenset(delivery["delivery_id"] for delivery in data.get("deliveries", ()))
     if data.get("message") != "link" and not data.get("follows"):
-        again = data.get("message") == "reminder"
         told = {name: until for name, until in state.held.items() if name not in data.get("woken", ())}
-        state = replace(
-            state,
-            told_at=event.at,
-            reminders=state.reminders + 1 if again else state.reminders,
-            held=told | {one["contact"]: one["until"] for one in data.get("held", ())},
-        )
+        held = told | {one["contact"]: one["until"] for one in data.get("held", ())}
+        state = replace(state, told_at=event.at, held=held)
+    if data.get("message") == "reminder" and not data.get("follows"):
+        state = _reminded(state, event)
     if not data.get("asks"):
         return state
     asked_at = state.alert_queued_at or event.at
     return replace(state, alert_queued_at=asked_at, over_quota=False, hopeful=state.hopeful | ids)
+
+
+def _reminded(state: Incident, event: Event) -> Incident:
+    if not state.unheard:
+        return replace(state, reminders=state.reminders + 1)
+    # Nobody knows of it yet: the time to decide begins with the first message that may arrive.
+    return replace(state, retries=state.retries + 1, alert_queued_at=event.at)
 
 
 def _dead(state: Incident, event: Event) -> Incident:
@@ -197,6 +208,8 @@ def _dead(state: Incident, event: Event) -> Incident:
 
 
 def _accepted(state: Incident, event: Event) -> Incident:
+    if event.data.get("delivery_id") in state.hopeful:
+        state = replace(state, retries=0)
     asked = event.data.get("asks") and state.stage in (Stage.DETECTED, Stage.DIAGNOSED)
     return replace(state, stage=Stage.ALERTED) if asked else state
 
@@ -280,6 +293,7 @@ def _next_round(state: Incident, *_: Event) -> Incident:
         reminders=0,
         hopeful=frozenset(),
         lost=0,
+        retries=0,
         approvals=(),
     )
 

@@ -59,10 +59,20 @@ class Policy:
         """How long a service that failed so often in a row stays healthy before its incident is over."""
         return 0.0 if recurrence < FLAPS else min(3600.0, self.cooldown_s * (recurrence - FLAPS + 1))
 
-    def reminder_s(self, number: int) -> float:
-        """How long reminder `number` (from 0) comes after the last word."""
+    def reminder_s(self, number: int) -> float | None:
+        """How long reminder `number` (from 0) comes after the last word; None for never."""
+        if not self.remind_after_s:
+            return None
         return min(self.remind_at_most_s, self.remind_after_s * 2.0 ** min(number, 30))
 
+    def retry_s(self, number: int) -> float:
+        """How long try `number` (from 0) comes after messages of which none could be delivered."""
+        return min(self.remind_after_s or RETRY_AT_MOST_S, RETRY_S * 2.0 ** min(number, 30))
+
+
+RETRY_S = 60.0
+RETRY_AT_MOST_S = 1800.0
+"""Where nobody is ever reminded."""
 
 FLAPS = 3
 """From this failure within an hour on a service comes and goes, and each is awaited longer to be over."""

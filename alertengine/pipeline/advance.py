@@ -241,7 +241,7 @@ def _passed_on(
         "held": sorted(people.held),
         "spared": sorted(people.spared),
         "acknowledged_by": taken.name if taken else None,
-        "lost": bool(incident.lost and not incident.hopeful),
+        "lost": incident.unheard,
         "unanswered_s": (tx.now(engine.now()) - asked).total_seconds() if asked else None,
     }
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from alertengine.core.audience import BEARABLE_S, Address, Audience, choose
 from alertengine.core.decide import ack_is_over
-from alertengine.core.escalation import EscalationStep, Turn
+from alertengine.core.escalation import EVERY_ADDRESS, EscalationStep, Turn
 from alertengine.core.incident import Incident
 from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import Contact, parse_time
@@ -47,7 +47,7 @@ def audience(
         step,
         quiet,
         had,
-        wakes=incident.severity == "critical" and kind is not MessageKind.REMINDER,
+        wakes=incident.severity == "critical" and (kind is not MessageKind.REMINDER or incident.unheard),
         widens=turn is not None or not told,
     )
     return replace(chosen, copies=copies)
@@ -77,7 +77,7 @@ def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience
         reach,
         EscalationStep(),
         lambda contact: quiet_until(contact, hours, incident.severity, now),
-        {},
+        tx.fetch(tellings.had(incident, _since(tx, incident, now))),
         wakes=False,
     )
     return found, names
@@ -135,6 +135,8 @@ def _step(
         return steps[turn.step]
     if authorized_alone(kind, incident):
         return EscalationStep()
+    if kind is MessageKind.REMINDER and incident.unheard:
+        return EscalationStep(channels=(EVERY_ADDRESS,))
     taken = incident.acknowledged_by
     if kind is MessageKind.REMINDER and taken is not None and not ack_is_over(incident, engine.policy, now):
         return EscalationStep(who=(taken.name,))

@@ -121,7 +121,8 @@ async def _told(engine: Engine, contact: Contact, incident: Incident, news: Mess
         question = await _question(engine, contact, incident, news)
         return replace(question, body=(*question.body, *steps))
     earlier = words("message.earlier", title=title(incident, words))
-    return replace(news, body=(*news.body, earlier, *steps))
+    about = () if earlier in news.body else (earlier,)
+    return replace(news, body=(*news.body, *about, *steps))
 
 
 def _steps(events: list[Event], words: Words) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from alertengine.core.model import Contact
 from alertengine.errors import CodeInvalid, DeliveryError, Invalid, NotFound, RateLimited
 from alertengine.pipeline.engine import Engine
 from alertengine.signing import new_code
-from alertengine.store import directory, system, verification
+from alertengine.store import directory, moves, system, verification
 from alertengine.store.base import Transaction
 from alertengine.store.verification import Pending
 
@@ -42,7 +42,9 @@ async def send_code(engine: Engine, tenant: str, contact_id: str, code: str | No
 
 
 def keep_code(engine: Engine, tx: Transaction, contact: Contact, code: str) -> None:
-    """What this contact will be known by. Raises `RateLimited`."""
+    """What this contact will be known by. Raises `RateLimited`, and `Invalid` where they have another address since."""
+    if not moves.is_there(tx, contact):
+        raise Invalid(f"{contact.name} was changed a moment ago, and is asked at the new address.")
     before = tx.fetch(verification.of_contact(contact.tenant_id, contact.id))
     now = engine.now()
     if not verification.may_send(before, now):

@@ -1,4 +1,4 @@
-"""A contact who leaves an address: what was sent there decides nothing and shows nothing more."""
+"""A contact who leaves an address: what was sent there decides, shows and proves nothing more."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Callable
 from datetime import datetime
 
 from alertengine.core.model import Contact
-from alertengine.store import directory, passes
+from alertengine.store import directory, passes, verification
 from alertengine.store.base import Query, Transaction
 
 
 def leave(tx: Transaction, contact: Contact, new_jti: Callable[[], str], at: datetime) -> None:
-    """Take back what this contact's old address has: its links, its views, its share in what is amended.
+    """Take back what this contact's old address has: its links, its views, its code, its share in what is amended.
 
     What is still to be sent gets links of another name: a try at the old address may have brought the first there.
     """
     tx.execute("DELETE FROM link WHERE tenant = ? AND contact = ?", contact.tenant_id, contact.id)
     passes.end_views(tx, contact.tenant_id, at, [contact.id])
+    verification.void(tx, contact, at)
     tx.execute(
         "UPDATE attempt SET moved = 1 WHERE delivery IN (SELECT id FROM delivery WHERE tenant = ? AND contact = ?)",
         contact.tenant_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alertengine.core.model import parse_time, rfc3339
+from alertengine.core.model import Contact, parse_time, rfc3339
 from alertengine.store.base import Query, Row, Transaction
 
 TRIES = 5
@@ -82,11 +82,22 @@ def drop(tx: Transaction, pending: Pending) -> None:
     )
 
 
+def void(tx: Transaction, contact: Contact, now: datetime) -> None:
+    """What was sent to where this contact was proves nothing any more; how much was sent still counts."""
+    tx.execute(
+        "UPDATE verification SET expires_at = ? WHERE contact = ? AND tenant = ? AND expires_at > ?",
+        rfc3339(now),
+        contact.id,
+        contact.tenant_id,
+        rfc3339(now),
+    )
+
+
 def may_send(pending: Pending | None, now: datetime) -> bool:
-    """Not twice within half a minute, and five times an hour at most."""
+    """Not twice within half a minute, while the first can be used, and five times an hour at most."""
     if pending is None:
         return True
-    if now < pending.sent_at + timedelta(seconds=30):
+    if now < min(pending.sent_at + timedelta(seconds=30), pending.expires_at):
         return False
     return pending.sends < 5 or now >= pending.first_at + timedelta(hours=1)
 

@@ -101,8 +101,12 @@ async def test_a_channel_that_cannot_amend_gets_a_message_for_each(line: Wired) 
     await tap(line, "Decide here")
     await tap(line, "Run restart-pool now")
     await line.world.heal()
+    messages = [m["template"]["parameters"] for m in line.servers["wa"].messages.values()]
+    _, authorized, recovered = messages
 
-    assert len(line.servers["wa"].messages) == 3
+    assert "Tariro authorized restart-pool at" in authorized["what"]
+    assert authorized["details"] == "Before: payments: POST /pay is failing"
+    assert "payments is healthy" in recovered["what"]
 
 
 async def test_what_cannot_be_amended_is_said_in_a_message(line: Wired) -> None:

@@ -122,6 +122,22 @@ async def test_five_codes_an_hour(line: Wired) -> None:
     assert (await line.http.post(again, headers=OPERATOR)).status_code == 202
 
 
+async def test_a_code_that_went_to_a_wrong_number_proves_nothing_after_it_was_corrected(line: Wired) -> None:
+    made = await onboarded(line, whatsapp_numbers=["+263771999999"])
+    strangers = whatsapp_code(line)
+    [contact] = await contacts(line, made)
+    at = f"/tenant/{made['tenant_id']}/contacts/{contact['contact_id']}"
+    answer = await line.http.patch(at, json={"address": PHONE}, headers=OPERATOR)
+    assert answer.status_code == 200, answer.text
+    await line.world.settle()
+
+    # A new one went to the right number at once, and is another.
+    assert list(line.servers["whatsapp"].messages.values())[-1]["to"] == [PHONE]
+    for who in (PHONE, contact["contact_id"], "+263771999999"):
+        assert (await verified(line, who, strangers)).status_code == 400
+    assert (await verified(line, PHONE, whatsapp_code(line))).status_code == 200
+
+
 async def test_who_tries_too_fast_is_slowed_down(line: Wired) -> None:
     statuses = [(await verified(line, "+26377000000", "000000")).status_code for _ in range(25)]
 

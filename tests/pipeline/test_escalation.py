@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -100,6 +101,29 @@ async def test_where_no_message_arrives_the_next_people_are_told_at_once(team: T
     await team.tick(1, failing=PAYMENTS)
     assert team.sent == [("Rudo", "escalation")]
     assert "No message arrived: calling Rudo." in team.phone.last.title
+
+
+async def test_where_nobody_was_reached_all_are_tried_again_after_growing_waits(team: Team) -> None:
+    for channel in (team.chat, team.phone):
+        channel.failures = [DeliveryError("its token is not accepted", permanent=True)] * 1000
+    incident = await failed(team)
+    await team.wait(1200, failing=PAYMENTS)
+    events = await team.world.events(incident)
+    tried = [e for e in events if e.type == "alert_queued" and e.data["message"] == "reminder"]
+    first = [e for e in tried if "follows" not in e.data]
+    gaps = [(b.at - a.at).total_seconds() for a, b in pairwise(first)]
+    assert gaps == [120, 240, 480]
+    assert {d["contact"] for d in first[0].data["deliveries"]} == {"Tariro", "Rudo", "Chipo"}
+    assert len(first[0].data["deliveries"]) == 5
+
+    team.chat.failures = team.phone.failures = []
+    await team.wait(900, failing=PAYMENTS)
+    assert {name for name, _ in team.sent} == {"Tariro", "Rudo", "Chipo"}
+    assert team.chat.sent[0][1].url is not None
+    assert (await team.world.incident(incident)).stage == "ALERTED"
+    # From here on it is an alert like any other: it waits for a decision as long as they all do.
+    await team.wait(1000, failing=PAYMENTS)
+    assert (await team.world.incident(incident)).stage == "EXPIRED"
 
 
 async def test_who_was_told_hears_how_it_ends_and_nobody_else(team: Team) -> None:
