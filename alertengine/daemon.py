@@ -73,7 +73,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         engine = await stack.enter_async_context(open_engine(settings))
         own = keys(settings, data)
         admin_key = own.admin_key
-        for problem in await missing(engine, settings.policy.people()):
+        for problem in await missing(engine):
             # Somebody who left one tenant must not keep the daemon from watching over all of them.
             log.warning("%s", problem)
         await engine.store.verify()

@@ -19,7 +19,7 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 def doctor(
     ctx: typer.Context, as_json: AsJson = False, config: ConfigFile = None, data_dir: DataDirectory = None
 ) -> None:
-    """Try everything it depends on. The store, every channel, services, base URL, clock; nobody gets a message."""
+    """Try everything it depends on. Store, channels, services, base URL, clock, people; nobody gets a message."""
     from alertengine.cli.client import run
 
     seen = run(place(ctx, config, data_dir).settings(), lambda client: client.get("/local/doctor"))

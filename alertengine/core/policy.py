@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from alertengine.core.escalation import EscalationStep, Override, ladder, usual
+from alertengine.core.escalation import EVERYONE, EscalationStep, Override, ladder, usual
+from alertengine.core.model import Role
 from alertengine.core.quiet import QuietHours
 
 
@@ -49,6 +51,15 @@ class Policy:
         every = (self.steps, *(override.steps for override in self.overrides))
         last = max((turn.after_s for steps in every for turn in ladder(steps)), default=0.0)
         return max(3 * self.approval_timeout_s, last + self.approval_timeout_s)
+
+    def people(self) -> Iterator[tuple[str, str]]:
+        """(where it stands, name) of each person that it names."""
+        named = [(f"policy.steps.{n}.who", step.who) for n, step in enumerate(self.steps)]
+        for number, override in enumerate(self.overrides):
+            place = f"policy.overrides.{number}.steps"
+            named += [(f"{place}.{n}.who", step.who) for n, step in enumerate(override.steps)]
+        named += [(f"policy.quiet.{n}.who", hours.who) for n, hours in enumerate(self.quiet)]
+        return ((where, name) for where, who in named for name in who if name not in {EVERYONE, *Role})
 
     def steps_for(self, tenant: str, service: str) -> tuple[EscalationStep, ...]:
         """The steps of an incident of this service."""

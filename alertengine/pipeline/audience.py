@@ -73,11 +73,12 @@ def woken(engine: Engine, tx: Transaction, incident: Incident) -> tuple[Audience
     waited = {name_key(name) for name in names}
     reach = [a for a in _reach(engine, tx, incident, MessageKind.ALERT) if name_key(a.contact.name) in waited]
     hours = engine.policy.quiet
+    had = tx.fetch(tellings.had(incident, _since(tx, incident, now)))
     found = choose(
         reach,
         EscalationStep(),
         lambda contact: quiet_until(contact, hours, incident.severity, now),
-        tx.fetch(tellings.had(incident, _since(tx, incident, now))),
+        had,
         wakes=False,
     )
     return found, names

@@ -14,6 +14,7 @@ from alertengine.core.model import Contact, Service
 from alertengine.errors import AlertEngineError, DeliveryError, HttpError
 from alertengine.pipeline.audience import informs
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.people import missing
 from alertengine.ports import Channel, Examination, Examining
 from alertengine.store import directory
 
@@ -63,8 +64,9 @@ async def examine(engine: Engine) -> list[Check]:
     works += [(f"service {service.name}", _service(engine, service)) for service in services]
     works.append(("diagnosis", lambda: _diagnoser(engine)))
     found = await asyncio.gather(*(_tried(engine, name, work) for name, work in works))
-    people_check = await _tried(engine, "contacts", lambda: _contacts(engine, services, people))
-    return [first, _clock(engine, found), *found, people_check]
+    told = await _tried(engine, "contacts", lambda: _contacts(engine, services, people))
+    named = await _tried(engine, "policy", lambda: _policy(engine))
+    return [first, _clock(engine, found), *found, told, named]
 
 
 async def _tried(engine: Engine, name: str, work: Work) -> Check:
@@ -212,6 +214,15 @@ async def _contacts(engine: Engine, services: Sequence[Service], people: Sequenc
     if pending:
         return _warned(f"not verified, so not told: {', '.join(pending)}", remedy)
     return _ok(f"{_many(len(people), 'contact')}, all verified")
+
+
+async def _policy(engine: Engine) -> Check:
+    """A step that calls somebody who is not there calls everybody, which is not what was meant."""
+    problems = await missing(engine)
+    if not problems:
+        return _ok("whom it names is there")
+    remedy = "Write the name as `alertengine contacts list` shows it, or add the contact; then start the daemon anew."
+    return _failed("; ".join(problems), remedy)
 
 
 def _many(n: int, what: str) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from alertengine.core.people import name_key
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
 
 
-async def missing(engine: Engine, named: Mapping[str, str]) -> list[str]:
-    """The problems with `named` (name: where it stands), once there is anybody at all."""
+async def missing(engine: Engine) -> list[str]:
+    """A sentence for each name that no contact has, once there is anybody at all; those of steps first."""
     known: set[str] = set()
     for tenant in await engine.store.fetch(directory.tenants()):
         known |= {contact.name for contact in await engine.store.fetch(directory.contacts(tenant.id))}
-    there = {name.casefold() for name in known}
+    there = {name_key(name) for name in known}
     said = ", ".join(sorted(known))
     return [
         f"{where}: there is no contact {name!r}; known are {said}, the roles, and everyone"
-        for name, where in named.items()
-        if known and name.casefold() not in there
+        for where, name in engine.policy.people()
+        if known and name_key(name) not in there
     ]

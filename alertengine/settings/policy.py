@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alertengine.core.escalation import EVERY_ADDRESS, EVERYONE, EscalationStep, Override, problems
-from alertengine.core.model import Role
 from alertengine.core.policy import Policy
 from alertengine.core.quiet import DAYS, QuietHours
 
@@ -128,17 +127,6 @@ class PolicySection(_Section):
         yield "steps", self.steps
         for number, override in enumerate(self.overrides):
             yield f"overrides.{number}.steps", override.steps
-
-    def people(self) -> dict[str, str]:
-        """Names of people that are meant, by where they stand."""
-        roles = {EVERYONE, *Role}
-        named: dict[str, str] = {}
-        for where, steps in self.all_steps():
-            for number, step in enumerate(steps):
-                named |= {name: f"policy.{where}.{number}.who" for name in step.who if name not in roles}
-        for number, quiet in enumerate(self.quiet):
-            named |= {name: f"policy.quiet.{number}.who" for name in quiet.who if name not in roles}
-        return named
 
     def channels(self) -> dict[str, str]:
         """Names of channels that steps are sent by, by where they stand."""

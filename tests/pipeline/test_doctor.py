@@ -27,7 +27,16 @@ async def test_each_part_is_named_and_nobody_is_told(world: World) -> None:
     checks = await seen(world)
 
     assert list(checks) == [
-        *("store", "clock", "base URL", "channel console", "service payments", "diagnosis", "contacts")
+        *(
+            "store",
+            "clock",
+            "base URL",
+            "channel console",
+            "service payments",
+            "diagnosis",
+            "contacts",
+            "policy",
+        )
     ]
     assert checks["store"].state is checks["contacts"].state is State.OK
     assert all(check.remedy for check in checks.values() if check.state is not State.OK)

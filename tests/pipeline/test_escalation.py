@@ -16,6 +16,7 @@ from alertengine.core.policy import Policy
 from alertengine.core.quiet import QuietHours
 from alertengine.errors import DeliveryError
 from alertengine.pipeline import approve
+from alertengine.pipeline.doctor import examine
 from alertengine.pipeline.people import missing
 from alertengine.ports import Outcome
 from team import Team, gather_team
@@ -263,12 +264,16 @@ def operator(number: int) -> Actor:
 
 
 async def test_a_policy_that_names_nobody_who_is_there_is_named(team: Team) -> None:
-    problems = await missing(
-        team.world.engine, {"tariro": "policy.steps.0.who", "Ruda": "policy.steps.1.who"}
-    )
-    assert problems == [
-        "policy.steps.1.who: there is no contact 'Ruda'; known are Chipo, Rudo, Tariro, the roles, and everyone"
+    steps = (EscalationStep(who=("tariro ", "approver")), EscalationStep(after_s=60, who=("Ruda",)))
+    team.policy(Policy(steps=steps, quiet=(night("everyone"), night("Chipa"))))
+    known = "known are Chipo, Rudo, Tariro, the roles, and everyone"
+    problems = [
+        f"policy.steps.1.who: there is no contact 'Ruda'; {known}",
+        f"policy.quiet.1.who: there is no contact 'Chipa'; {known}",
     ]
+    assert await missing(team.world.engine) == problems
+    check = next(c for c in await examine(team.world.engine) if c.name == "policy")
+    assert (check.state, check.detail) == ("failed", "; ".join(problems))
 
 
 async def test_a_step_whose_people_were_removed_tells_everybody(team: Team) -> None:
