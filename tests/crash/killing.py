@@ -4,8 +4,10 @@ usage: python tests/crash/killing.py [--kills 500] [--seed 1] [--sweep]
 
 Every kill is a SIGKILL of a daemon that is alerting or recovering; then it starts again on the same data. The
 outside is real too: a service that answers health polls, a receiver of webhooks, and a recovery that notes
-each start and each end in a file. `--sweep` kills at every single write, sync, fork, exec and send instead of
-at random (needs strace and the right to trace).
+each start and each end in a file. Where tracing is possible (strace, and the right to), one kill in five hits a
+daemon whose disk is full, slow or failing, and `--sweep` kills at every single write, sync, fork, exec and send too.
+
+The daemon is forked from a process that has its modules loaded, so that hundreds of lives take minutes.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ import collections
 import contextlib
 import http.client
 import json
+import multiprocessing
+import multiprocessing.process
 import os
 import random
-import signal
+import shutil
 import socket
 import subprocess
 import sys
@@ -40,6 +44,7 @@ from alertengine.testing import critical_report, healthy_report
 ADMIN = "an-admin-key-for-tests"
 RECOVERY = """#!/bin/sh
 echo "start $ALERTENGINE_EXECUTION_ID $ALERTENGINE_INCIDENT_ID" >> "$LEDGER"
+sleep 0.03
 echo "done $ALERTENGINE_EXECUTION_ID $ALERTENGINE_INCIDENT_ID" >> "$LEDGER"
 """
 CONFIG = """
@@ -56,8 +61,35 @@ env = {{ LEDGER = "{folder}/runs.txt" }}
 timeout_s = 10
 """
 MOVING = {"AUTHORIZED", "RECOVERING"}
+FAULTS = (
+    ("fdatasync", "delay_enter=30000"),
+    ("pwrite64", "error=ENOSPC:when={n}+"),
+    ("pwrite64", "error=ENOSPC:when={n}"),
+    ("fdatasync", "error=EIO:when={n}"),
+)
+"""A slow disk, a full one, one that was full for a moment, and one that fails; from the n-th call on."""
+LIVES = multiprocessing.get_context("forkserver")
+LIVES.set_forkserver_preload(["__main__", "alertengine.cli.main", "alertengine.daemon", "alertengine.web"])
 SYSCALLS = ("pwrite64", "fdatasync", "vfork", "clone3", "execve", "sendto", "write")
 Violations = list[str]
+
+
+def live(words: list[str], log: Path) -> None:
+    """One life of the daemon, as its own process."""
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.setsid()
+    from alertengine.cli.main import main as alertengine
+
+    sys.argv = ["alertengine", *words]
+    alertengine()
+
+
+def may_trace() -> bool:
+    if shutil.which("strace") is None:
+        return False
+    return subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
 
 
 class Outside:
@@ -101,7 +133,7 @@ class Daemon:
         self.folder = folder
         self.data = folder / "data"
         self.url = f"http://127.0.0.1:{free_port()}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: multiprocessing.process.BaseProcess | None = None
         self.started_in = 0.0
         (folder / "recover.sh").write_text(RECOVERY)
         (folder / "recover.sh").chmod(0o700)
@@ -112,20 +144,21 @@ class Daemon:
     def start(self) -> None:
         began = time.monotonic()
         words = ["--config", str(self.folder / "alertengine.toml"), "--data-dir", str(self.data), "serve"]
-        log = (self.folder / "daemon.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from alertengine.cli.main import main; main()", *words],
-            stdout=log,
-            stderr=log,
-        )
-        log.close()
-        wait_for(lambda: self.ask("GET", "/health")[0] == 200, 30, f"daemon in {self.folder} is not ready")
+        self.process = LIVES.Process(target=live, args=(words, self.folder / "daemon.log"))
+        self.process.start()
+        wait_for(lambda: self.ask("GET", "/health")[0] == 200, 120, f"daemon in {self.folder} is not ready")
         self.started_in = time.monotonic() - began
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        assert self.process.pid is not None
+        return self.process.pid
 
     def kill(self) -> None:
         assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
     def ask(self, method: str, path: str, body: Any = None, key: str = ADMIN) -> tuple[int, Any]:
         """(status, JSON), or (0, None) where no answer came."""
@@ -246,6 +279,17 @@ class Harness:
         self.remember(case)
         timer.join()
 
+    def kill_while_faulty(self, case: Case) -> None:
+        self.receive(case)
+        call, fault = self.chance.choice(FAULTS)
+        with injected(self.daemon, call, fault.format(n=self.chance.randrange(1, 12))):
+            timer = threading.Timer(self.chance.uniform(0, 0.5), self.daemon.kill)
+            timer.start()
+            case.confirmed = self.confirm(case)
+            self.remember(case)
+            timer.join()
+        self.tally[f"under {call} {fault.partition(':')[0]}"] += 1
+
     def inspect(self, case: Case) -> None:
         if not case.token:
             self.receive(case)  # the alert arrives, whatever was cut off
@@ -327,11 +371,13 @@ class Harness:
 
 
 def random_kills(harness: Harness, kills: int) -> None:
+    ways = [harness.kill_while_alerting] * 3 + [harness.kill_while_recovering] * 5
+    if may_trace():
+        ways += [harness.kill_while_faulty] * 2
     for n in range(kills):
         if n % 20 == 19:
             harness.renew()
-        alerting = harness.chance.random() < 0.3
-        harness.kill_once(harness.kill_while_alerting if alerting else harness.kill_while_recovering)
+        harness.kill_once(harness.chance.choice(ways))
         if n % 10 == 9:
             print(f"{n + 1} kills, {len(harness.violations)} violations", file=sys.stderr, flush=True)
 
@@ -345,7 +391,7 @@ def sweep(harness: Harness, most: int) -> None:
             def kill(case: Case, call: str = call, n: int = n) -> None:
                 nonlocal reached
                 harness.receive(case)
-                with traced(harness.daemon, call, n):
+                with injected(harness.daemon, call, f"signal=KILL:when={n}"):
                     case.confirmed = harness.confirm(case)
                     reached = died_within(harness.daemon, 2.0)
                 if not reached:
@@ -360,15 +406,15 @@ def sweep(harness: Harness, most: int) -> None:
 
 
 @contextlib.contextmanager
-def traced(daemon: Daemon, call: str, n: int) -> Iterator[None]:
-    assert daemon.process is not None
+def injected(daemon: Daemon, call: str, fault: str) -> Iterator[None]:
+    """The daemon's calls of this kind go wrong in this way."""
     tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid)]  # noqa: RUF005 - two lines
-        + ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"],
+        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.pid)]  # noqa: RUF005 - two lines
+        + ["-e", f"trace={call}", "-e", f"inject={call}:{fault}"],
         stderr=subprocess.DEVNULL,
     )
-    status = Path(f"/proc/{daemon.process.pid}/status")
-    wait_for(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 5, "strace did not attach")
+    status = Path(f"/proc/{daemon.pid}/status")
+    wait_for(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 30, "strace did not attach")
     try:
         yield
     finally:
@@ -378,11 +424,8 @@ def traced(daemon: Daemon, call: str, n: int) -> Iterator[None]:
 
 def died_within(daemon: Daemon, seconds: float) -> bool:
     assert daemon.process is not None
-    try:
-        daemon.process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    daemon.process.join(seconds)
+    return not daemon.process.is_alive()
 
 
 def wait_for(look: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -412,10 +455,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder), random.Random(given.seed))
         try:
+            random_kills(harness, given.kills)
             if given.sweep:
                 sweep(harness, given.most)
-            else:
-                random_kills(harness, given.kills)
         finally:
             harness.close()
             report(harness)

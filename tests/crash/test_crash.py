@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from killing import Harness, died_within, random_kills, traced
+from killing import Harness, died_within, injected, may_trace, random_kills
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("crash")]
 
@@ -28,18 +26,12 @@ def test_a_killed_daemon_loses_nothing_and_runs_nothing_twice(harness: Harness) 
     assert harness.tally["kills"] == 3
 
 
-def may_trace() -> bool:
-    if shutil.which("strace") is None:
-        return False
-    return subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
-
-
 @pytest.mark.skipif(not may_trace(), reason="strace is not here, or may not trace")
 @pytest.mark.parametrize(("call", "n"), [("fdatasync", 1), ("fdatasync", 2), ("execve", 1)])
 def test_a_kill_at_a_named_call_is_survived(harness: Harness, call: str, n: int) -> None:
     def kill(case):  # type: ignore[no-untyped-def]
         harness.receive(case)
-        with traced(harness.daemon, call, n):
+        with injected(harness.daemon, call, f"signal=KILL:when={n}"):
             case.confirmed = harness.confirm(case)
             if not died_within(harness.daemon, 3.0):
                 harness.daemon.kill()

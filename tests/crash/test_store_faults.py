@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import sqlite3
@@ -10,11 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from killing import Case, Daemon, Harness, died_within, wait_for
-from test_crash import may_trace
+from killing import Case, Harness, died_within, injected, may_trace, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,22 +35,6 @@ def case(harness: Harness) -> Case:
     case = harness.open_case()
     harness.receive(case)
     return case
-
-
-@contextlib.contextmanager
-def injected(daemon: Daemon, call: str, fault: str) -> Iterator[None]:
-    assert daemon.process is not None
-    words = ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid)]
-    tracer = subprocess.Popen(
-        [*words, "-e", f"trace={call}", "-e", f"inject={call}:{fault}"], stderr=subprocess.DEVNULL
-    )
-    status = Path(f"/proc/{daemon.process.pid}/status")
-    wait_for(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 5, "strace did not attach")
-    try:
-        yield
-    finally:
-        tracer.terminate()
-        tracer.wait()
 
 
 def mode(harness: Harness) -> str:
@@ -88,12 +71,10 @@ def test_after_a_failed_sync_nothing_runs_until_a_restart(harness: Harness, case
 
 
 def test_a_daemon_that_was_frozen_runs_the_action_once(harness: Harness, case: Case) -> None:
-    process = harness.daemon.process
-    assert process is not None
     assert harness.confirm(case) == 200
-    process.send_signal(signal.SIGSTOP)
+    os.kill(harness.daemon.pid, signal.SIGSTOP)
     time.sleep(1.0)
-    process.send_signal(signal.SIGCONT)
+    os.kill(harness.daemon.pid, signal.SIGCONT)
     harness.inspect(case)
     assert harness.violations == []
     assert starts(harness, case) <= 1
