@@ -34,6 +34,7 @@ from alertengine.ports import Action, Channel, Clock, Model
 from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
 from alertengine.store import life
 from alertengine.store.base import Store
+from alertengine.store.files import held
 from alertengine.tools import Tools
 
 _COMMON = {"kind", "description", "risk", "approvals", "secret"}
@@ -104,6 +105,7 @@ async def open_engine(
         client = http or Http(private=private)
         stack.push_async_callback(client.close)
         signs = signer(settings)
+        stack.enter_context(held(settings.store_path))
         store = await registry.load(registry.STORES, "sqlite").open(
             settings.store_path, signs, signs.key.name, settings.mark_path
         )

@@ -40,7 +40,7 @@ DRAIN_S = 8.0
 SET_S = 2.0
 """A wall clock that moves this much against the monotonic one was set."""
 VERIFY_S = 60.0
-REMEMBER_S = 30.0
+REMEMBER_S = 10.0
 VERIFY_SHARE = 0.01
 """At most this share of the time goes into verifying the ledger, however long it has grown."""
 

@@ -56,8 +56,22 @@ def status(
 
 async def _look(client: Client) -> Json:
     seen = await client.get("/status")
-    found = await client.get("/local/incidents", open=True, limit=100)
-    return {"daemon": client.has_daemon, **seen, "incidents": found["incidents"]}
+    return {"daemon": client.has_daemon, **seen, "incidents": await _open_incidents(client)}
+
+
+async def _open_incidents(client: Client) -> list[Json]:
+    """None where the store cannot be read: the mode says so, and is what must be seen then."""
+    from alertengine.cli.client import Problem
+    from alertengine.errors import StoreUnavailable
+
+    try:
+        found = await client.get("/local/incidents", open=True, limit=100)
+    except Problem as problem:
+        if problem.problem_code != StoreUnavailable.code:
+            raise
+        return []
+    incidents: list[Json] = found["incidents"]
+    return incidents
 
 
 async def _watch(client: Client, idle: str, as_json: bool) -> None:

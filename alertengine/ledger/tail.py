@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
-from alertengine.errors import StoreDamaged
+from alertengine.errors import StoreDamaged, StoreUnavailable
 from alertengine.ledger.export import Nodes
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
 from alertengine.ledger.verify import Report
@@ -48,7 +48,10 @@ class Tail:
                     self._trees[tree.tree] = seen
 
     def fault(self) -> str | None:
-        """Why what was added since the last look is not to be trusted; None where it is."""
+        """Why what was added since the last look is not to be trusted; None where it is.
+
+        Raises `StoreUnavailable` where the file cannot be looked at.
+        """
         try:
             with closing(self._open()) as db:
                 db.execute("BEGIN")  # one moment of the file
@@ -61,6 +64,11 @@ class Tail:
                         self._follow(db, tree, note)
         except Bad as bad:
             return str(bad)
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(
+                f"{self._path} cannot be read ({error}). Look at the disk and at the file's rights; if it stays so, "
+                "restore it: alertengine restore FILE"
+            ) from error
         except (sqlite3.Error, StoreDamaged) as error:
             return f"{self._path} cannot be read ({error})"
         return None

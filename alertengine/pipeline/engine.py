@@ -42,6 +42,17 @@ TERMS = Terms(
     budget=Budget(tokens=300_000, usd=1.0),
 )
 
+UNSEEN: Mapping[str, Any] = {
+    "active_tenants": 0,
+    "services": [],
+    "open_incidents": {},
+    "queue": 0,
+    "dlq_count": 0,
+    "model": None,
+    "postage": [],
+    "silences": [],
+}
+
 
 @dataclass(slots=True)
 class Memory:
@@ -86,6 +97,8 @@ class Memory:
     """Which of the daemon's own parts fail."""
     troubles: dict[str, str | None] = field(default_factory=dict)
     """What else works or does not, by part, as whoever uses it found: why not, or None."""
+    glance: dict[str, Any] = field(default_factory=lambda: dict(UNSEEN))
+    """What the store said for the status when it could last be read."""
     clock_gap_s: float = 0.0
     """How far the machine's clock was from the time on record when that was last noted."""
     unrecorded: list[NewEvent] = field(default_factory=list)

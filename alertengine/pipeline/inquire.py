@@ -221,6 +221,7 @@ async def put(engine: Engine, question: Question, call: Call) -> opinions.Reply:
     now = engine.clock.monotonic()
     gate = _gate(engine)
     engine.memory.keep_gate(_key(engine), gate.failed(now) if reply.at_fault else gate.answered())
+    engine.memory.troubles[_key(engine)] = _alone(engine, reply.reason) if reply.is_down else None
     return replace(reply, took_s=round(now - began, 3))
 
 
@@ -273,6 +274,16 @@ async def by_hand(engine: Engine, tenant_id: str, asked: Sequence[Question]) -> 
 
     await engine.store.transact(work)
     return replies
+
+
+def complaint(engine: Engine) -> str | None:
+    """Why a model that is configured cannot be asked."""
+    why = engine.model.complaint() if engine.model else None
+    return _alone(engine, why) if why else None
+
+
+def _alone(engine: Engine, why: str) -> str:
+    return f"{_key(engine)}: {why}; the rules diagnose alone"
 
 
 def state(engine: Engine) -> Mapping[str, Any] | None:

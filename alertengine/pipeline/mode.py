@@ -13,6 +13,7 @@ from alertengine.core.mode import Condition, Fact, Mode
 from alertengine.core.model import rfc3339
 from alertengine.core.steady import FOLLOW_S
 from alertengine.errors import AlertEngineError
+from alertengine.pipeline import inquire
 from alertengine.pipeline.emergency import tell_everyone
 from alertengine.pipeline.engine import Engine
 from alertengine.store import tellings
@@ -75,6 +76,7 @@ async def _facts(engine: Engine) -> list[Fact]:
         Fact(part="mark", trouble=engine.store.unease),
         Fact(part="loop", trouble=loop_trouble(engine)),
         Fact(part="clock", trouble=engine.clock.look().trouble),
+        Fact(part="model", trouble=inquire.complaint(engine)),
     ]
     facts += [Fact(part=part, trouble=trouble) for part, trouble in engine.memory.troubles.items()]
     facts += [_storage(service_id, watch) for service_id, watch in engine.memory.watches.items()]

@@ -39,6 +39,11 @@ class Reply:
     model: str = ""
     request_id: str | None = None
 
+    @property
+    def is_down(self) -> bool:
+        """The provider failed, or takes no question at all: by a wrong key, say."""
+        return self.at_fault or (self.opinion is None and self.used == Usage(fresh=0, out=0))
+
 
 async def record_replies(
     engine: Engine, tenant: str, incident_id: str, day: str, replies: Sequence[Reply]

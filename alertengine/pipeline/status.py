@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from alertengine.core.detection import Watch
 from alertengine.core.model import Service, rfc3339
 from alertengine.core.policy import START_WITHIN_S
+from alertengine.errors import StoreUnavailable
 from alertengine.pipeline import inquire, mode
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.postage import month_of
@@ -14,30 +16,39 @@ from alertengine.store import directory, incidents, postage, silences, spending,
 
 
 async def status(engine: Engine) -> dict[str, Any]:
-    """Everything at a glance, for the operator."""
-    services = await engine.store.fetch(directory.services())
-    deliveries = await engine.store.fetch(tellings.counts())
+    """Everything at a glance, for the operator. Where the store cannot be read: what it said last, and that."""
+    with suppress(StoreUnavailable):
+        engine.memory.glance = await _glance(engine)
     condition = await mode.look(engine)
     policy = engine.policy
-    sent = postage.of_month(month_of(engine.now()))
     return {
         "mode": str(condition.mode),
         "reasons": condition.reasons,
-        "active_tenants": len({s.tenant_id for s in services}),
-        "services": [_service(engine.watch(s.id), s) for s in services],
-        "open_incidents": await engine.store.fetch(incidents.stage_counts()),
-        "queue": deliveries.get("queued", 0) + deliveries.get("sending", 0),
-        "dlq_count": deliveries.get("dead", 0),
+        **engine.memory.glance,
         "stage_gates": {
             "ALERTED": {"escalate_after_s": policy.escalate_after_s, "expire_after_s": policy.deadline_s},
             "AUTHORIZED": {"start_within_s": START_WITHIN_S},
             "VERIFYING": {"verify_window_s": policy.verify_window_s},
         },
         "channels": await mode.channels(engine),
-        "model": await _model(engine),
-        "postage": [s.to_json(policy.spend_cap) for s in await engine.store.fetch(sent)],
-        "silences": [s.to_json() for s in await engine.store.fetch(silences.current(None, engine.now()))],
         "loop": loop(engine),
+    }
+
+
+async def _glance(engine: Engine) -> dict[str, Any]:
+    """What the store says."""
+    services = await engine.store.fetch(directory.services())
+    deliveries = await engine.store.fetch(tellings.counts())
+    sent = postage.of_month(month_of(engine.now()))
+    return {
+        "active_tenants": len({s.tenant_id for s in services}),
+        "services": [_service(engine.watch(s.id), s) for s in services],
+        "open_incidents": await engine.store.fetch(incidents.stage_counts()),
+        "queue": deliveries.get("queued", 0) + deliveries.get("sending", 0),
+        "dlq_count": deliveries.get("dead", 0),
+        "model": await _model(engine),
+        "postage": [s.to_json(engine.policy.spend_cap) for s in await engine.store.fetch(sent)],
+        "silences": [s.to_json() for s in await engine.store.fetch(silences.current(None, engine.now()))],
     }
 
 

@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from alertengine.errors import DataDirectoryHeld
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the store's file, by whatever name, for this process alone: two folders may lead to one file.
+
+    It is opened before SQLite opens it and closed after: to close it in between would end SQLite's own locks.
+    Raises `DataDirectoryHeld`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield  # whoever opens the store finds that too, and says why
+        return
+    try:
+        _take(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataDirectoryHeld(
+            f"Another AlertEngine uses {path}. Stop it first, or name another store."
+        ) from None
 
 
 class Files:

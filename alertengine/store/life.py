@@ -41,12 +41,16 @@ def begin(db: sqlite3.Connection, reason: str) -> tuple[str, NewEvent]:
 _BRING_FORWARD = (
     "UPDATE delivery SET due_at = :now WHERE due_at > :now AND state IN ('queued', 'sending')",
     "UPDATE delivery SET fallback_at = :now WHERE fallback_at > :now",
-    "UPDATE pass SET ended_at = :now WHERE ended_at IS NULL",
     "DELETE FROM verification WHERE first_at > :now",
     # A key that was to end then may have been meant to end long ago: whoever still uses it asks for a new one.
     "UPDATE api_key SET expires_at = :now WHERE expires_at > :now",
     "UPDATE person SET pin_locked_till = :now WHERE pin_locked_till > :now",
 )
+
+
+def end_sessions(db: sqlite3.Connection, now: datetime) -> None:
+    """Whoever looked or was signed in does so anew: who was sent away since the copy was made is not known any more."""
+    db.execute("UPDATE pass SET ended_at = ? WHERE ended_at IS NULL", (rfc3339(now),))
 
 
 def bring_forward(db: sqlite3.Connection, now: datetime) -> None:

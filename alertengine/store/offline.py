@@ -15,6 +15,7 @@ from alertengine.ledger.mark import Marks
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT
 from alertengine.store import life
+from alertengine.store.files import held
 from alertengine.store.log import Ledger
 from alertengine.store.sqlite import SqliteTransaction, connect
 
@@ -27,7 +28,7 @@ def one_transaction(
 ) -> Iterator[SqliteTransaction]:
     """One transaction on the file, whatever its marks say; they follow it."""
     marks = Marks(path, mark_file)
-    with closing(connect(path)) as db, closing(marks):
+    with held(path), closing(connect(path)) as db, closing(marks):
         unit = SqliteTransaction(db, Ledger(db, signer, signer.key.name), marks)
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -86,12 +86,15 @@ class SqliteTransaction:
 
     def start_over(self, reason: str, at: datetime) -> None:
         """A new life at this time, however far ahead the record is; each log says so, so that all go on from here."""
+        was_ahead = self._latest is not None and self._latest > at
         self._latest = None
         self.begin_life(reason, at)
         begun = NewEvent(type=SystemEventType.STORE_RESTORED, data={"incarnation": self._incarnation})
         for (tree,) in self.db.execute("SELECT tree FROM tree WHERE tree <> ?", (SYSTEM_TREE,)).fetchall():
             self._ledger.append(tree, LEDGER_INCIDENT, [begun], self._last(tree, LEDGER_INCIDENT), at)
-        life.bring_forward(self.db, at)
+        life.end_sessions(self.db, at)
+        if was_ahead:
+            life.bring_forward(self.db, at)
 
     def begin_life(self, reason: str, at: datetime) -> None:
         """From here on the store is another one than any copy of it."""
@@ -182,6 +185,8 @@ class SqliteStore:
         """Why the last write failed."""
         self._unread: str | None = None
         """Why the last read failed."""
+        self._blind: str | None = None
+        """Why the files could not be looked at the last time; until they can, nothing is written."""
 
     @property
     def trouble(self) -> str | None:
@@ -197,21 +202,33 @@ class SqliteStore:
     async def verify(self) -> Report:
         report = await asyncio.to_thread(verify_file, self.path, [self._vkey], self._tail.heads())
         if not report.verified:
-            self._distrust(str(report.problems[0]))
+            if self._blind is None:
+                self._distrust(str(report.problems[0]))
         elif not self._tail.heads():
             await asyncio.to_thread(self._tail.begin, report)
         return report
 
     async def watch(self) -> None:
-        if self._writer.sealed:
+        if self._writer.sealed != self._blind:
             return
         taken = self._files.fault()
         if taken:
             self.seal(f"{taken}. Stop AlertEngine, put it back or restore it: alertengine restore FILE")
             return
-        found = await asyncio.to_thread(self._tail.fault)
+        try:
+            found = await asyncio.to_thread(self._tail.fault)
+        except StoreUnavailable as error:
+            self._look_away(str(error))
+            return
+        self._look_away(None)
         if found and not self._writer.sealed:
             self._distrust(found)
+
+    def _look_away(self, why: str | None) -> None:
+        """The files cannot be looked at, or can again. What seals the store for another reason stays."""
+        if self._writer.sealed == self._blind:
+            self._writer.sealed = why
+        self._blind = why
 
     def _distrust(self, why: str) -> None:
         self.seal(f"The ledger does not verify: {why}. Restore it: alertengine restore FILE")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from model_benches import FAULTS, TERMS, diagnoses, modelled, opened, queued_after
 
+from alertengine.core.mode import LEAVE_AFTER_S
 from alertengine.core.plans import PLANS
 from alertengine.core.spend import Budget, Prices, Spent, Usage
 from alertengine.pipeline import inquire
@@ -135,15 +136,24 @@ async def test_an_answer_that_nobody_saw_stays_paid_and_is_not_asked_again(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("fault", "free"), [("401", True), ("529", True), ("truncation", False), ("cut", False)]
+    ("fault", "free", "mode"),
+    [
+        ("401", True, "DEGRADED"),
+        ("529", True, "DEGRADED"),
+        ("truncation", False, "NORMAL"),
+        ("cut", False, "DEGRADED"),
+    ],
 )
-async def test_what_a_failure_costs(tmp_path: Path, fault: str, free: bool) -> None:
+async def test_what_a_failure_costs_and_means(tmp_path: Path, fault: str, free: bool, mode: str) -> None:
     async with modelled(tmp_path, terms=PATIENT) as (world, server):
         server.plan = [FAULTS[fault]("claude").act]
         incident, _ = await asked(world)
         [call] = (await diagnoses(world, incident))[-1]["model"]["calls"]
         assert ((await spent(world)).cost == 0) is free
         assert call["counted"] is (fault != "cut")
+        seen = await status(world.engine)
+        assert seen["mode"] == mode
+        assert mode == "NORMAL" or seen["reasons"][0].endswith("; the rules diagnose alone")
 
 
 async def test_many_at_once_never_pass_the_budget(world: World) -> None:
@@ -188,9 +198,13 @@ async def test_a_provider_that_keeps_failing_is_left_alone(tmp_path: Path) -> No
         assert "it is overloaded" in texts[4]
         assert "it keeps failing and is left alone for" in texts[6]
         assert (inquire.state(world.engine) or {})["state"] == "left alone"
+        assert (await status(world.engine))["mode"] == "DEGRADED"
         server.plan = []
         world.clock.advance(60)
         assert "AI suggestion" in (await asked(world))[1]
+        assert (await status(world.engine))["mode"] == "DEGRADED"
+        world.clock.advance(LEAVE_AFTER_S)
+        assert (await status(world.engine))["mode"] == "NORMAL"
 
 
 async def test_a_second_opinion_says_whether_it_agrees(tmp_path: Path) -> None:

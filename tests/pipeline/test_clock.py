@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alertengine.app import load_settings, open_engine, signer
-from alertengine.core.events import Event
+from alertengine.core.events import Event, NewEvent, SystemEventType
 from alertengine.core.model import rfc3339
 from alertengine.core.steady import BELIEVE_AFTER_S
 from alertengine.errors import DeliveryError, TokenExpired, TokenInvalid
@@ -18,7 +18,7 @@ from alertengine.pipeline.deliver import deliver_due
 from alertengine.pipeline.mode import look
 from alertengine.pipeline.retention import HOLD_S, Retention
 from alertengine.pipeline.status import status
-from alertengine.store import api_keys, incidents, life, offline, people
+from alertengine.store import api_keys, incidents, life, offline, people, system
 from alertengine.store.base import Query, Transaction
 from alertengine.store.log import decode_event
 from alertengine.testing import FakeClock
@@ -155,7 +155,11 @@ async def test_a_restart_with_the_clock_set_back_goes_on_from_the_record(tmp_pat
     )
 
 
-async def test_what_a_wrong_clock_let_in_or_shut_ends_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ahead", "state"), [(1000 * DAYS, "expired"), (timedelta(0), "valid")])
+async def test_what_a_wrong_clock_let_in_or_shut_ends_with_it(
+    tmp_path: Path, ahead: timedelta, state: str
+) -> None:
+    """Where the record was never ahead, in a copy that was put back, what was to end later does so."""
     async with open_world(tmp_path) as world:
         wrong = world.engine.now() + 1000 * DAYS
 
@@ -166,6 +170,7 @@ async def test_what_a_wrong_clock_let_in_or_shut_ends_with_it(tmp_path: Path) ->
             tariro = tx.fetch(people.person(world.tenant, "Tariro"))
             assert tariro is not None
             assert people.claim_try(tx, tariro, wrong, 1, wrong)
+            system.note(tx, "x", NewEvent(type=SystemEventType.MODE_CHANGED), world.engine.now() + ahead)
 
         await world.engine.store.transact(work)
         tenant, now = world.tenant, world.engine.now()
@@ -174,10 +179,10 @@ async def test_what_a_wrong_clock_let_in_or_shut_ends_with_it(tmp_path: Path) ->
     async with open_engine(settings, clock=FakeClock(now)) as engine:
         kept = await engine.store.fetch(api_keys.of_tenant(tenant))
         tariro = await engine.store.fetch(people.person(tenant, "Tariro"))
-        assert {key.state(now) for key in kept if key.expires_at} == {"expired"}
+        assert {key.state(now) for key in kept if key.expires_at} == {state}
         assert tariro is not None
         assert tariro.locked_till is not None
-        assert tariro.locked_till <= now
+        assert (tariro.locked_till <= now) is bool(ahead)
 
 
 async def test_an_incident_of_a_time_to_come_holds_back_no_other(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from alertengine.core.snapshot import Snapshot
@@ -49,6 +51,18 @@ async def test_a_store_that_cannot_be_read_is_an_emergency_that_people_hear_of(w
     assert world.channel.last.title == "AlertEngine cannot record anything"
     assert store.trouble is None
     assert (await status(world.engine))["mode"] == "EMERGENCY"
+
+
+async def test_the_status_of_a_store_that_was_cut_off_tells_what_was_known_and_that(world: World) -> None:
+    assert (await status(world.engine))["mode"] == "NORMAL"
+    store = world.engine.store
+    assert isinstance(store, SqliteStore)
+    os.truncate(store.path.with_name(f"{store.path.name}-wal"), 0)
+    for _ in range(2):
+        seen = await status(world.engine)
+        assert seen["mode"] == "EMERGENCY"
+        assert [row["service"] for row in seen["services"]] == [world.service.name]
+    assert "cannot be read" in seen["reasons"][0]
 
 
 def test_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from test_life import AT, SIGNER, add, opened
 
-from alertengine.errors import StoreDamaged, StoreUnavailable
+from alertengine.app import load_settings, open_engine
+from alertengine.errors import DataDirectoryHeld, StoreDamaged, StoreUnavailable
 from alertengine.ledger.mark import Mark
 from alertengine.store import incidents, links, offline
 from alertengine.store.sqlite import SqliteStore
@@ -141,6 +144,52 @@ async def test_a_history_that_is_signed_anew_contradicts_what_the_process_saw(pa
                 db.execute(sql)
         report = await store.verify()
         assert "not those of the checkpoint that was seen" in str(report.problems)
+
+
+@contextmanager
+def no_files_left() -> Iterator[None]:
+    """Nothing can be opened, while what is open works on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_file_that_cannot_be_looked_at_is_written_to_again_once_it_can(path: Path) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+        assert (await store.verify()).verified
+        with no_files_left():
+            await store.watch()
+            await store.watch()
+            assert "cannot be read (unable to open database file)" in await refused(store)
+            assert not (await store.verify()).verified
+        await store.watch()
+        await store.probe()
+        assert store.trouble is None
+        await add(store, "inc_b")
+        store.seal("another reason")
+        with no_files_left():
+            await store.watch()
+        await store.watch()
+        assert await refused(store) == "another reason"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+async def test_two_folders_that_lead_to_one_file_are_not_two_daemons(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    one, two = (load_settings(None, {}, {"data_dir": tmp_path / name}) for name in ("one", "two"))
+    async with open_engine(one):
+        two.data_dir.mkdir()
+        link(one.store_path, two.store_path)
+        with pytest.raises(DataDirectoryHeld, match="Another AlertEngine uses"):
+            async with open_engine(two):
+                pass
+    async with open_engine(one):
+        pass
 
 
 async def test_a_read_that_fails_is_trouble_until_one_succeeds(path: Path) -> None:
