@@ -40,7 +40,7 @@ DRAIN_S = 8.0
 SET_S = 2.0
 """A wall clock that moves this much against the monotonic one was set."""
 VERIFY_S = 60.0
-REMEMBER_S = 10.0
+REMEMBER_S = 30.0
 VERIFY_SHARE = 0.01
 """At most this share of the time goes into verifying the ledger, however long it has grown."""
 
@@ -76,7 +76,6 @@ class Scheduler:
         self._every(REFRESH_S, lambda: look(self._engine))
         self._every(KEEP_S, lambda: limits.keep(self._engine))
         self._every(REFRESH_S, self._coarse.follow)
-        await remember(self._engine)
         coarse = [(VERIFY_S, self._verify), (REMEMBER_S, lambda: remember(self._engine)), *self._more]
         self._coarse.start([(seconds, self._whole(work)) for seconds, work in coarse])
         self._listeners = [asyncio.create_task(self._listen_forever(c)) for c in chatting(self._engine)]
@@ -107,9 +106,11 @@ class Scheduler:
             self._polled.pop(service_id)
             self._nudges.pop(service_id, None)
         self._engine.memory.keep_services(current.keys())
-        for service_id, service in current.items():
-            if self._polled.get(service_id) != service:
-                self._begin(service)
+        changed = [s for service_id, s in current.items() if self._polled.get(service_id) != s]
+        for service in changed:
+            self._begin(service)
+        if changed:
+            await remember(self._engine)
 
     def nudge(self, service_id: str) -> None:
         """Poll this service now rather than at its next turn."""

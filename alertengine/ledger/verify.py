@@ -110,7 +110,7 @@ def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report
 
 
 def _check_pages(db: sqlite3.Connection, path: Path) -> Report:
-    found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+    found = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(5)")]
     faults = _schema_faults(db) or _lookup_faults(db) if found == ["ok"] else found
     return Report((), tuple(Problem(None, None, f"{path} is damaged: {fault}") for fault in faults))
 

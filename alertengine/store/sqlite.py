@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,8 @@ from alertengine.store.writer import Writer
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+RESTORE = "Restore it: alertengine restore FILE"
 
 
 class SqliteTransaction:
@@ -231,7 +233,7 @@ class SqliteStore:
         self._blind = why
 
     def _distrust(self, why: str) -> None:
-        self.seal(f"The ledger does not verify: {why}. Restore it: alertengine restore FILE")
+        self.seal(f"The ledger does not verify: {why}. {RESTORE}")
 
     @classmethod
     async def open(
@@ -244,13 +246,16 @@ class SqliteStore:
         marks = Marks(path, mark_file)
 
         def open_unit() -> SqliteTransaction:
-            db = connect(path)
-            fault = life.fault(db, marks)
-            if fault is None:
-                life.mark(db, marks)
-            else:
-                writer.sealed = f"{path}: {fault}. If that is meant: alertengine ledger accept --reason WHY"
-            return SqliteTransaction(db, Ledger(db, signer, host), marks)
+            with _told(path):
+                db = connect(path)
+                fault = life.fault(db, marks)
+                if fault is None:
+                    life.mark(db, marks)
+                else:
+                    writer.sealed = (
+                        f"{path}: {fault}. If that is meant: alertengine ledger accept --reason WHY"
+                    )
+                return SqliteTransaction(db, Ledger(db, signer, host), marks)
 
         writer = Writer(open_unit)
         await writer.start()
@@ -301,7 +306,8 @@ class SqliteStore:
         try:
             rows: list[Any] = list(await self._reader.execute_fetchall(query.sql, query.params))
         except (sqlite3.Error, ValueError) as error:  # ValueError: the connection is closed
-            self._unread = f"The store cannot be read ({error})."
+            remedy = "" if isinstance(error, sqlite3.OperationalError | ValueError) else f" {RESTORE}"
+            self._unread = f"The store cannot be read ({error}).{remedy}"
             raise StoreUnavailable(self._unread) from error
         self._unread = None
         return query.decode(rows)
@@ -319,7 +325,7 @@ def read_only(path: Path) -> str:
 
 def connect(path: Path) -> sqlite3.Connection:
     """The writing connection, with the schema in place."""
-    try:
+    with _told(path):
         db = sqlite3.connect(path, isolation_level=None)
         path.chmod(0o600)
         for pragma in (
@@ -331,12 +337,17 @@ def connect(path: Path) -> sqlite3.Connection:
         ):
             db.execute(f"PRAGMA {pragma}")
         migrate(db, path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise StoreUnavailable(
-                f"{path} cannot be opened ({error}). Check its folder and its rights."
-            ) from error
-        raise StoreDamaged(
-            f"{path} is not a sound store ({error}). Restore it: alertengine restore FILE"
+        return db
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What SQLite finds wrong on opening the file, with what to do about it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(
+            f"{path} cannot be opened ({error}). Check its folder and its rights."
         ) from error
-    return db
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged(f"{path} is not a sound store ({error}). {RESTORE}") from error

@@ -171,7 +171,7 @@ class Daemon:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, OSError, http.client.HTTPException):
                 return error.code, json.load(error)
             return error.code, None
         except (OSError, ValueError, http.client.HTTPException):

@@ -110,6 +110,20 @@ async def test_a_damaged_file_is_named_with_the_remedy(path: Path, content: byte
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("table", ["event", "event_incident", "checkpoint", "meta"])
+async def test_a_damaged_page_that_is_read_at_start_is_named_with_the_remedy(path: Path, table: str) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+    with closing(sqlite3.connect(path)) as db:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        page: int = db.execute(query, (table,)).fetchone()[0]
+    data = path.read_bytes()
+    path.write_bytes(data[: (page - 1) * 4096] + bytes(4096) + data[page * 4096 :])
+    with pytest.raises(StoreDamaged, match=r"is not a sound store .*alertengine restore FILE"):
+        async with opened(path):
+            pass
+
+
 async def test_a_store_that_cannot_be_opened_is_named(path: Path) -> None:
     path.mkdir()
     with pytest.raises(StoreUnavailable, match=r"alertengine\.db cannot be opened"):
