@@ -6,8 +6,8 @@ import hmac
 import json
 import random
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
@@ -90,6 +90,13 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
+@contextmanager
+def _held(settings: Settings) -> Iterator[None]:
+    """Both the folder and the store, which may lie elsewhere, for this process alone."""
+    with DataDir(settings.data_dir).held(), held(settings.store_path):
+        yield
+
+
 @asynccontextmanager
 async def open_engine(
     settings: Settings, *, clock: Clock | None = None, http: Http | None = None
@@ -98,14 +105,13 @@ async def open_engine(
     data = DataDir(settings.data_dir)
     data.prepare()
     async with AsyncExitStack() as stack:
-        stack.enter_context(data.held())
+        stack.enter_context(_held(settings))
         own = keys(settings, data)
         secret = own.secret
         private = networks(settings.server.allow_private)
         client = http or Http(private=private)
         stack.push_async_callback(client.close)
         signs = signer(settings)
-        stack.enter_context(held(settings.store_path))
         store = await registry.load(registry.STORES, "sqlite").open(
             settings.store_path, signs, signs.key.name, settings.mark_path
         )
