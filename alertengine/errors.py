@@ -78,6 +78,11 @@ class Invalid(AlertEngineError):
     code = "INVALID"
     status = 422
 
+    def __init__(self, message: str | None = None, *, said: object = None) -> None:
+        """`said`: the same sentence for every language (`core.language.Said`)."""
+        self.said = said
+        super().__init__(message)
+
 
 class Refused(AlertEngineError):
     """The decision was refused."""

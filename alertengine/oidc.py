@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import jwt
 
+from alertengine.core.approval import refusal
 from alertengine.errors import ConfigError, HttpError, SignInFailed
 from alertengine.http import Http
 from alertengine.ports import Clock, Identity, SignIn
@@ -101,7 +102,7 @@ class OpenId:
         if not secrets.compare_digest(began["state"].encode(), state.encode()):
             raise SignInFailed
         if self._clock.now().timestamp() >= began["until"]:
-            raise SignInFailed("This took too long. Begin again.")
+            raise refusal("refused.sign_in.late", SignInFailed)
         return began
 
     def _check_answer(self, known: _Known, answer: Mapping[str, str]) -> None:
@@ -111,7 +112,7 @@ class OpenId:
         if (issuer is None and promised) or issuer not in (None, self._client.issuer):
             raise SignInFailed
         if answer.get("error") or not answer.get("code"):
-            raise SignInFailed("The provider did not let you in.")
+            raise refusal("refused.sign_in.denied", SignInFailed)
 
     async def _redeem(self, known: _Known, redirect_uri: str, code: str, verifier: str) -> dict[str, Any]:
         form = {
@@ -190,9 +191,9 @@ class OpenId:
     def _identity(self, claims: Mapping[str, Any], began: Mapping[str, Any]) -> Identity:
         email = claims.get(self._client.email_claim)
         if not isinstance(email, str) or "@" not in email:
-            raise SignInFailed("The provider tells no mailbox, so it is not known who you are here.")
+            raise refusal("refused.sign_in.no_mailbox", SignInFailed)
         if claims.get("email_verified") is not True:
-            raise SignInFailed("The provider has not verified your mailbox, so it proves nothing here.")
+            raise refusal("refused.sign_in.unverified", SignInFailed)
         tenants = None
         if self._client.tenant_claim is not None:
             said = claims.get(self._client.tenant_claim)
@@ -209,7 +210,7 @@ class OpenId:
         about = await self._fetch("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if about.get("issuer") != issuer or not all(_as_safe(about.get(n), issuer) for n in needed):
-            raise SignInFailed("The provider's own description does not fit its name. Tell the operator.")
+            raise refusal("refused.sign_in.misfit", SignInFailed)
         listed = (await self._fetch("GET", about["jwks_uri"])).get("keys")
         keys = [k for k in listed if isinstance(k, dict)] if isinstance(listed, list) else []
         self._known = _Known(at=now, about=about, keys=keys)
@@ -222,7 +223,7 @@ class OpenId:
             answer = await self._http.fetch(method, url, timeout_s=TIMEOUT_S, headers=headers, body=body)
             said = answer.json() if answer.status == 200 else None
         except (HttpError, ValueError, RecursionError):
-            raise SignInFailed("The provider cannot be asked just now. Try again in a moment.") from None
+            raise refusal("refused.sign_in.silent", SignInFailed) from None
         if not isinstance(said, dict):
             raise SignInFailed
         return said

@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 
+from alertengine.core.language import ENGLISH, Said
 from alertengine.errors import Invalid
 
 _COST = {"n": 2**14, "r": 8, "p": 1}
@@ -19,11 +20,16 @@ _RUN = "01234567890123456789 98765432109876543210"
 def seal_pin(pin: str) -> str:
     """Raises `Invalid` for what somebody would guess first."""
     if not _FORM.fullmatch(pin):
-        raise Invalid("A PIN has 6 to 12 digits.")
+        raise _unfit("refused.pin.form")
     if len(set(pin)) < 3 or pin in _RUN:
-        raise Invalid("This PIN is too easy to guess. Take another.")
+        raise _unfit("refused.pin.easy")
     salt = secrets.token_bytes(16)
     return f"scrypt${base64.b64encode(salt).decode()}${base64.b64encode(_hash(pin, salt)).decode()}"
+
+
+def _unfit(key: str) -> Invalid:
+    said = Said(key)
+    return Invalid(said.by(ENGLISH), said=said)
 
 
 def is_pin(pin: str, sealed: str) -> bool:

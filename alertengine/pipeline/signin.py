@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from alertengine.core.approval import refusal
+from alertengine.core.language import Words
+from alertengine.core.model import Contact
 from alertengine.core.people import name_key
 from alertengine.core.plans import Feature, plan_of
 from alertengine.errors import SignInFailed, TokenInvalid
@@ -13,7 +16,7 @@ from alertengine.pipeline.engine import Engine
 from alertengine.ports import Identity
 from alertengine.store import directory, passes, people
 from alertengine.store.base import Transaction
-from alertengine.store.passes import Given
+from alertengine.store.passes import Holder
 from alertengine.store.people import Person
 
 
@@ -25,6 +28,8 @@ class Session:
     email: str
     people: tuple[Person, ...]
     until: datetime
+    words: Words
+    """The language they are told in."""
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -41,22 +46,12 @@ async def begin_session(engine: Engine, identity: Identity) -> str:
     new = Pass(purpose=Purpose.SESSION, jti=f"ses_{identity.occasion}", issued_at=issued, expires_at=until)
     found = await _known(engine, identity.email, identity.tenants)
     if not found:
-        raise SignInFailed(
-            "Nobody here is known by that mailbox. The operator adds it: alertengine people email"
-        )
+        raise refusal("refused.sign_in.unknown", SignInFailed)
 
     def work(tx: Transaction) -> None:
         if tx.fetch(passes.seen(new.jti)):
             raise SignInFailed
-        given = Given(
-            jti=new.jti,
-            purpose=new.purpose,
-            subject=identity.email,
-            tenants=tuple(p.tenant_id for p in found),
-            issued_at=issued,
-            expires_at=until,
-        )
-        passes.give(tx, given)
+        passes.give(tx, new, Holder(subject=identity.email, tenants=tuple(p.tenant_id for p in found)))
 
     await engine.store.transact(work)
     return engine.passes.sign(new)
@@ -68,13 +63,20 @@ async def read_session(engine: Engine, cookie: str) -> Session | None:
         read = engine.passes.read(Purpose.SESSION, cookie, engine.now())
     except TokenInvalid:
         return None
-    given = await engine.store.fetch(passes.valid(Purpose.SESSION, read.jti))
-    if given is None:
+    holder = await engine.store.fetch(passes.holder(Purpose.SESSION, read.jti))
+    if holder is None:
         return None
-    found = await _known(engine, given.subject, given.tenants)
+    found = await _known(engine, holder.subject, holder.tenants)
     if not found:
         return None
-    return Session(jti=read.jti, email=given.subject, people=found, until=read.expires_at)
+    words = await _words(engine, found[0])
+    return Session(jti=read.jti, email=holder.subject, people=found, until=read.expires_at, words=words)
+
+
+async def _words(engine: Engine, person: Person) -> Words:
+    """In the language that one of their addresses asks for."""
+    theirs = await _addresses(engine, person)
+    return engine.words(next((c for c in theirs if c.language), theirs[0]))
 
 
 async def end_session(engine: Engine, session: Session) -> None:
@@ -94,5 +96,10 @@ async def _is_here(engine: Engine, person: Person) -> bool:
         return False
     if Feature.SSO not in plan_of(engine.plans, tenant.plan).features:
         return False
+    return bool(await _addresses(engine, person))
+
+
+async def _addresses(engine: Engine, person: Person) -> list[Contact]:
+    """Those that are verified."""
     contacts = await engine.store.fetch(directory.contacts(person.tenant_id))
-    return any(c.verified_at is not None and name_key(c.name) == person.name for c in contacts)
+    return [c for c in contacts if c.verified_at is not None and name_key(c.name) == person.name]

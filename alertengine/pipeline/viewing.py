@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from alertengine.core.language import Words
 from alertengine.core.model import Contact
 from alertengine.errors import TokenInvalid
 from alertengine.passes import Pass, Purpose
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory, passes
 from alertengine.store.base import Transaction
-from alertengine.store.passes import OPERATOR, Given
+from alertengine.store.passes import OPERATOR, Holder
 
 LIFE = timedelta(days=7)
 """As long as a closed incident is kept unless told otherwise."""
@@ -20,11 +21,13 @@ LIFE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Somebody who may look. `name` is for their eyes; `until`: when they may not any more."""
+    """Somebody who may look. `until`: when they may not any more. What the operator gave to nobody in particular
+    has no name and no language."""
 
     name: str
     tenants: tuple[str, ...]
     until: datetime
+    words: Words | None
     session: str = ""
     """Where they are signed in: what proves that a form is from their page."""
 
@@ -36,17 +39,8 @@ def list_link(engine: Engine, tx: Transaction, tenant: str, reader: Contact | No
     """
     issued = datetime.fromtimestamp(int(engine.now().timestamp()), UTC)
     new = Pass(purpose=Purpose.VIEW, jti=jti, issued_at=issued, expires_at=issued + LIFE)
-    passes.give(
-        tx,
-        Given(
-            jti=jti,
-            purpose=new.purpose,
-            subject=reader.id if reader else OPERATOR,
-            tenants=(tenant,),
-            issued_at=issued,
-            expires_at=new.expires_at,
-        ),
-    )
+    holder = Holder(subject=reader.id if reader else OPERATOR, tenants=(tenant,))
+    passes.give(tx, new, holder)
     return f"{engine.base_url}/incidents?token={engine.passes.sign(new)}"
 
 
@@ -66,20 +60,17 @@ async def take_back(engine: Engine, tenant: str, readers: Sequence[Contact] | No
 async def read_link(engine: Engine, token: str) -> Reader:
     """Whose link this is. Raises `TokenInvalid`: over, taken back, or its reader is not known any more."""
     read = engine.passes.read(Purpose.VIEW, token, engine.now())
-    given = await engine.store.fetch(passes.valid(Purpose.VIEW, read.jti))
-    if given is None:
+    holder = await engine.store.fetch(passes.holder(Purpose.VIEW, read.jti))
+    if holder is None:
         raise TokenInvalid
-    (tenant,) = given.tenants
+    (tenant,) = holder.tenants
     found = await engine.store.fetch(directory.tenant(tenant))
     if found is None or found.status != "active":
         raise TokenInvalid
-    return Reader(name=await _name(engine, tenant, given), tenants=(tenant,), until=read.expires_at)
-
-
-async def _name(engine: Engine, tenant: str, given: Given) -> str:
-    if given.subject == OPERATOR:
-        return "whoever the operator gave it to"
-    contact = await engine.store.fetch(directory.contact(tenant, given.subject))
+    if holder.subject == OPERATOR:
+        return Reader(name="", tenants=(tenant,), until=read.expires_at, words=None)
+    contact = await engine.store.fetch(directory.contact(tenant, holder.subject))
     if contact is None or contact.verified_at is None:
         raise TokenInvalid
-    return contact.name
+    words = engine.words(contact)
+    return Reader(name=contact.name, tenants=(tenant,), until=read.expires_at, words=words)

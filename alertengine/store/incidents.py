@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,15 @@ def incident(tenant: str, incident: str) -> Query[Incident | None]:
         return fold(history.decode(rows)) if rows else None
 
     return Query(sql=history.sql, params=history.params, decode=decode)
+
+
+def as_opened(tenant: str, ids: Sequence[str]) -> Query[dict[str, Incident]]:
+    """These incidents as they began, by id."""
+    return Query(
+        sql="SELECT body, hash FROM event WHERE tree = ? AND incident IN (SELECT value FROM json_each(?)) AND seq = 1",
+        params=(tenant, json.dumps(list(ids))),
+        decode=lambda rows: {e.incident_id: fold([e]) for e in (decode_event(*row) for row in rows)},
+    )
 
 
 def owner(incident: str) -> Query[str | None]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alertengine.core.model import parse_time, rfc3339
-from alertengine.store.base import Query, Row, Transaction
+from alertengine.core.model import rfc3339
+from alertengine.passes import Pass, Purpose
+from alertengine.store.base import Query, Transaction
 
 OPERATOR = "operator"
 """The subject of what the operator gave to nobody in particular."""
@@ -16,18 +17,14 @@ KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A pass as the store knows it."""
+class Holder:
+    """Whose a pass is, and what it opens."""
 
-    jti: str
-    purpose: str
     subject: str
     tenants: tuple[str, ...]
-    issued_at: datetime
-    expires_at: datetime
 
 
-def give(tx: Transaction, new: Given) -> None:
+def give(tx: Transaction, new: Pass, holder: Holder) -> None:
     """Write it down; a message that is sent again extends its own. What is long over is forgotten."""
     tx.execute("DELETE FROM pass WHERE expires_at < ?", rfc3339(new.issued_at - KEPT))
     tx.execute(
@@ -35,20 +32,21 @@ def give(tx: Transaction, new: Given) -> None:
         " ON CONFLICT (jti) DO UPDATE SET expires_at = excluded.expires_at WHERE ended_at IS NULL",
         new.jti,
         new.purpose,
-        new.subject,
-        json.dumps(new.tenants),
+        holder.subject,
+        json.dumps(holder.tenants),
         rfc3339(new.issued_at),
         rfc3339(new.expires_at),
     )
 
 
-def valid(purpose: str, jti: str) -> Query[Given | None]:
+def holder(purpose: Purpose, jti: str) -> Query[Holder | None]:
     """None for what was never given out, or was taken back."""
     return Query(
-        sql="SELECT jti, purpose, subject, tenants, issued_at, expires_at FROM pass"
-        " WHERE jti = ? AND purpose = ? AND ended_at IS NULL",
+        sql="SELECT subject, tenants FROM pass WHERE jti = ? AND purpose = ? AND ended_at IS NULL",
         params=(jti, purpose),
-        decode=lambda rows: _given(rows[0]) if rows else None,
+        decode=lambda rows: (
+            Holder(subject=rows[0][0], tenants=tuple(json.loads(rows[0][1]))) if rows else None
+        ),
     )
 
 
@@ -73,15 +71,4 @@ def end_views(tx: Transaction, tenant: str, at: datetime, subjects: Sequence[str
         json.dumps((tenant,)),
         only,
         only,
-    )
-
-
-def _given(row: Row) -> Given:
-    return Given(
-        jti=row[0],
-        purpose=row[1],
-        subject=row[2],
-        tenants=tuple(json.loads(row[3])),
-        issued_at=parse_time(row[4]),
-        expires_at=parse_time(row[5]),
     )

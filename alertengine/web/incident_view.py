@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from alertengine.core.account import span, tell
-from alertengine.core.diagnosis.model import CAUSES, UNCLEAR
-from alertengine.core.diagnosis.told import by_rules, of_model
+from alertengine.core.account import tell
+from alertengine.core.diagnosis.model import UNCLEAR
+from alertengine.core.diagnosis.told import by_rules, named_cause, of_model, percent
 from alertengine.core.events import Event, EventType, Stage
 from alertengine.core.incident import Incident, fold
-from alertengine.core.language import ENGLISH
+from alertengine.core.language import Words
+from alertengine.core.trouble import title
 from alertengine.pipeline.engine import Engine
 from alertengine.store.incidents import IncidentRow
 from alertengine.web.page import SYMBOLS
@@ -30,26 +31,12 @@ class State(StrEnum):
     OVER = "over"
 
 
-STANDING: dict[str, tuple[str, str]] = {
-    Stage.DETECTED: ("bad", "noticed a moment ago"),
-    Stage.DIAGNOSED: ("bad", "people are being told"),
-    Stage.ALERTED: ("bad", "waits for a decision"),
-    Stage.AUTHORIZED: ("busy", "authorized, about to run"),
-    Stage.RECOVERING: ("busy", "the recovery runs"),
-    Stage.VERIFYING: ("busy", "it ran; health is watched"),
-    Stage.RESOLVED: ("good", "over"),
-    Stage.EXPIRED: ("warn", "nobody decided in time"),
-    Stage.REJECTED: ("calm", "decided not to run it"),
-    Stage.UNKNOWN: ("warn", "it is not known whether the recovery ran"),
-}
-"""Tone and words of each stage."""
-
-_RUNS = {
-    "authorized": "it has not started yet",
-    "started": "it runs",
-    "succeeded": "it reports success",
-    "failed": "it failed",
-    "unknown": "it is not known whether it ran",
+_STAGE_TONES: dict[str, str] = {
+    **dict.fromkeys((Stage.DETECTED, Stage.DIAGNOSED, Stage.ALERTED), "bad"),
+    **dict.fromkeys((Stage.AUTHORIZED, Stage.RECOVERING, Stage.VERIFYING), "busy"),
+    **dict.fromkeys((Stage.EXPIRED, Stage.UNKNOWN), "warn"),
+    Stage.RESOLVED: "good",
+    Stage.REJECTED: "calm",
 }
 
 _QUIET = frozenset(
@@ -61,7 +48,7 @@ _QUIET = frozenset(
         EventType.RECOVERY_PREVIEWED,
     }
 )
-_TONES: dict[str, str] = {
+_EVENT_TONES: dict[str, str] = {
     EventType.INCIDENT_DETECTED: "bad",
     EventType.RECOVERY_FAILED: "bad",
     EventType.HEALTH_NOT_RECOVERED: "bad",
@@ -75,67 +62,72 @@ _TONES: dict[str, str] = {
 }
 
 
-def draw_list(rows: Sequence[IncidentRow], now: datetime) -> dict[str, Any]:
-    return {"rows": [_row(row, now) for row in rows]}
+def draw_list(
+    rows: Sequence[IncidentRow], known: Mapping[str, Incident], now: datetime, words: Words
+) -> dict[str, Any]:
+    """`known`: by id, each as it was opened, which names it in any language."""
+    return {"rows": [_row(row, known.get(row.id), now, words) for row in rows]}
 
 
-def _row(row: IncidentRow, now: datetime) -> dict[str, Any]:
-    tone, words = STANDING[row.stage]
-    lasted = span(((row.closed_at or now) - row.opened_at).total_seconds())
+def _row(row: IncidentRow, opened: Incident | None, now: datetime, words: Words) -> dict[str, Any]:
+    tone, over = _STAGE_TONES[row.stage], row.closed_at is not None
+    lasted = words.span(((row.closed_at or now) - row.opened_at).total_seconds())
+    stands = words(f"look.stage.{row.stage}")
     return {
         "id": row.id,
-        "title": line(row.title),
+        "title": line(title(opened, words) if opened else row.title),
         "service": row.service,
         "test": row.is_test,
         "tone": tone,
         "symbol": SYMBOLS[tone],
-        "standing": f"{words} after {lasted}" if row.closed_at else f"{words}, for {lasted}",
+        "standing": words("look.after" if over else "look.for", standing=stands, span=lasted),
         "opened": clock_time(row.opened_at, now, seconds=False),
     }
 
 
-def draw(engine: Engine, events: Sequence[Event]) -> dict[str, Any]:
+def draw(engine: Engine, events: Sequence[Event], words: Words) -> dict[str, Any]:
     incident, now = fold(events), engine.now()
-    tone, words = STANDING[incident.stage]
-    lasted = span(((incident.closed_at or now) - incident.opened_at).total_seconds())
+    tone = _STAGE_TONES[incident.stage]
     return {
         "incident": incident,
+        "title": line(title(incident, words)),
         "tone": tone,
         "symbol": SYMBOLS[tone],
-        "standing": words,
+        "standing": words(f"look.stage.{incident.stage}"),
         "opened": clock_time(incident.opened_at, now),
         "closed": clock_time(incident.closed_at, now) if incident.closed_at else None,
-        "lasted": lasted,
-        "day": incident.opened_at.strftime("%d %B %Y"),
-        "printed": now.strftime("%d %B %Y %H:%M:%S UTC"),
-        "health": _health(engine, incident, now),
-        "why": _why(incident),
+        "lasted": words.span(((incident.closed_at or now) - incident.opened_at).total_seconds()),
+        "day": f"{incident.opened_at:%Y-%m-%d}",
+        "printed": f"{now:%Y-%m-%d %H:%M:%S} UTC",
+        "health": _health(engine, incident, now, words),
+        "why": _why(incident, words),
         "proposed": _proposed(engine, incident),
-        "ran": _ran(incident),
-        "story": _story(events, now),
+        "ran": _ran(incident, words),
+        "story": _story(events, now, words),
     }
 
 
-def _health(engine: Engine, incident: Incident, now: datetime) -> dict[str, Any] | None:
+def _health(engine: Engine, incident: Incident, now: datetime, words: Words) -> dict[str, Any] | None:
     """As it is now, while that still says something about the incident."""
     watch = engine.watch(incident.service_id)
     if not incident.open or incident.is_test or watch.last is None:
         return None
     score = watch.last.score
-    figure = "no answer" if score is None else f"{score:.0f} of 100"
-    return {"figure": figure, "chart": chart(watch.recent, incident.opened_at, now, ENGLISH)}
+    figure = words("page.health.no_answer") if score is None else f"{score:.0f} {words('page.health.of')}"
+    return {"figure": figure, "chart": chart(watch.recent, incident.opened_at, now, words)}
 
 
-def _why(incident: Incident) -> dict[str, Any] | None:
+def _why(incident: Incident, words: Words) -> dict[str, Any] | None:
+    """What the rules say; what a model read stands beside it, and says that it is the model's."""
     if incident.diagnosis is None or incident.is_test:
         return None
     diagnosis = by_rules(incident.diagnosis)
     clear = diagnosis["cause"] != UNCLEAR
     return {
-        "cause": CAUSES.get(diagnosis["cause"], diagnosis["cause"]) if clear else None,
-        "sure": f"{round(100 * diagnosis['confidence'])} %",
+        "cause": named_cause(diagnosis["cause"], words) if clear else None,
+        "sure": words("page.why.sure", sure=percent(diagnosis, words)),
         "summary": line(diagnosis["summary"]),
-        "model": line(of_model(incident.diagnosis, ENGLISH)),
+        "model": line(of_model(incident.diagnosis, words)),
         "evidence": [line(item["text"]) for item in diagnosis.get("evidence", ())],
     }
 
@@ -156,7 +148,7 @@ def _proposed(engine: Engine, incident: Incident) -> dict[str, Any] | None:
     }
 
 
-def _ran(incident: Incident) -> dict[str, Any] | None:
+def _ran(incident: Incident, words: Words) -> dict[str, Any] | None:
     run = incident.execution
     if run is None:
         return None
@@ -166,13 +158,13 @@ def _ran(incident: Incident) -> dict[str, Any] | None:
     return {
         "name": run.action,
         "by": run.authorized_by.name,
-        "status": _RUNS[run.status],
+        "status": words(f"status.{run.status}"),
         "detail": f"{said[:1].upper()}{said[1:]}." if said else "",
         "output": block(str(output), OUTPUT_LINES, tail=True) if output else None,
     }
 
 
-def _story(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
+def _story(events: Sequence[Event], now: datetime, words: Words) -> list[dict[str, Any]]:
     rows, before = [], None
     for event in events:
         passed = (event.at - before.at).total_seconds() if before else 0.0
@@ -183,9 +175,9 @@ def _story(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
                 "who": event.actor.name,
                 "human": event.actor.human,
                 "quiet": event.type in _QUIET,
-                "tone": _TONES.get(event.type, ""),
-                "text": line(tell(event)),
-                "passed": f"+{span(passed)}" if passed >= NOTABLE_S else "",
+                "tone": _EVENT_TONES.get(event.type, ""),
+                "text": line(tell(event, words)),
+                "passed": f"+{words.span(passed)}" if passed >= NOTABLE_S else "",
                 "leaf": event.hash[:16],
             }
         )

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alertengine.core.language import Words
 from alertengine.errors import TokenInvalid
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.viewing import Reader, read_link
@@ -18,6 +19,7 @@ from alertengine.web import recover_page
 from alertengine.web.incident_view import State, draw, draw_list
 from alertengine.web.page import page
 from alertengine.web.recover_guard import LinkRoute
+from alertengine.web.recover_page import of_browser
 from alertengine.web.recover_text import clock_time
 from alertengine.web.session import session_of
 from alertengine.web.signin import page_proof, sign_in_first
@@ -34,7 +36,13 @@ async def _reader(engine: Engine, request: Request, token: str) -> Reader:
     if session is None:
         raise TokenInvalid
     proof = page_proof(engine, session)
-    return Reader(name=session.email, tenants=session.tenants, until=session.until, session=proof)
+    return Reader(
+        name=session.email,
+        tenants=session.tenants,
+        until=session.until,
+        words=session.words,
+        session=proof,
+    )
 
 
 def router(engine: Engine) -> APIRouter:
@@ -54,17 +62,22 @@ def router(engine: Engine) -> APIRouter:
             reader = await _reader(engine, request, token)
         except TokenInvalid:
             return _closed(engine, request, token)
+        words = reader.words or of_browser(request, engine.language)
         if tenant and tenant in reader.tenants:
             reader = replace(reader, tenants=(tenant, *(t for t in reader.tenants if t != tenant)))
         chosen = {"service": service, "state": state}
-        return page(request, "incidents.html", await _list(engine, reader, token, before, chosen))
+        return page(
+            request, "incidents.html", words, await _list(engine, reader, token, before, chosen, words)
+        )
 
     @routes.get("/incident/{incident_id}", response_model=None)
     async def get_incident(request: Request, incident_id: str, token: Token = "") -> Response:
         """One incident's story as a page, which prints well. Read-only."""
         try:
             reader = await _reader(engine, request, token)
-            return page(request, "incident.html", await _one(engine, reader, token, incident_id))
+            words = reader.words or of_browser(request, engine.language)
+            shown = await _one(engine, reader, token, incident_id, words)
+            return page(request, "incident.html", words, shown)
         except TokenInvalid:
             return _closed(engine, request, token)
 
@@ -75,11 +88,11 @@ def _closed(engine: Engine, request: Request, token: str) -> Response:
     """A link that opens nothing; without one, the way in where people sign in."""
     if token or engine.identities is None:
         return recover_page.invalid(request, engine.language)
-    return sign_in_first(request)
+    return sign_in_first(engine, request)
 
 
 async def _list(
-    engine: Engine, reader: Reader, token: str, before: str, chosen: dict[str, Any]
+    engine: Engine, reader: Reader, token: str, before: str, chosen: dict[str, Any], words: Words
 ) -> dict[str, Any]:
     tenant = reader.tenants[0]
     query = incidents.listing(
@@ -94,12 +107,14 @@ async def _list(
     known = await engine.store.fetch(directory.tenant(tenant))
     services = [s.name for s in await engine.store.fetch(directory.services(tenant))]
     following = incidents.cursor(rows[PAGE - 1]) if len(rows) > PAGE else None
-    shown = draw_list(rows[:PAGE], engine.now())
+    opened = await engine.store.fetch(incidents.as_opened(tenant, [row.id for row in rows[:PAGE]]))
+    shown = draw_list(rows[:PAGE], opened, engine.now(), words)
     name = known.name if known else tenant
     others = [await engine.store.fetch(directory.tenant(t)) for t in reader.tenants[1:]]
     return {
         **shown,
         **chosen,
+        "tone": "calm",
         "tenant": name,
         "services": services,
         "others": [t for t in others if t is not None],
@@ -118,12 +133,12 @@ def _for(reader: Reader, token: str, engine: Engine) -> dict[str, Any]:
     return {"token": token, "query": f"?token={token}" if token else "?", "reader": reader, "until": until}
 
 
-async def _one(engine: Engine, reader: Reader, token: str, incident_id: str) -> dict[str, Any]:
+async def _one(engine: Engine, reader: Reader, token: str, incident_id: str, words: Words) -> dict[str, Any]:
     """Raises `TokenInvalid` for an incident that is not there, just as for another tenant's."""
     for tenant in reader.tenants:
         events = await engine.store.fetch(incidents.events(tenant, incident_id))
         if events:
             head = await engine.store.fetch(checkpoints.checkpoint(tenant))
             anchor = checkpoints.short(head) if head else None
-            return {**draw(engine, events), "anchor": anchor, **_for(reader, token, engine)}
+            return {**draw(engine, events, words), "anchor": anchor, **_for(reader, token, engine)}
     raise TokenInvalid

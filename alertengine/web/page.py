@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertengine.core.language import ENGLISH, Words
+from alertengine.core.language import Words
 from alertengine.web.recover_guard import page_policy
 from alertengine.web.recover_text import say, visible
 
@@ -28,9 +28,10 @@ _pages = Environment(
 SYMBOLS = {"bad": "!", "warn": "?", "busy": "…", "good": "✓", "calm": "–"}
 
 
-def page(request: Request, template: str, parts: Mapping[str, Any], *, status: int = 200) -> Response:
+def page(
+    request: Request, template: str, words: Words, parts: Mapping[str, Any], *, status: int = 200
+) -> Response:
     nonce = secrets.token_urlsafe(12)
-    words: Words = parts.get("words", ENGLISH)
     told = {"t": partial(say, words), "lang": words.code}
     html = _pages.get_template(template).render({**parts, **told, "nonce": nonce})
     headers = {"content-security-policy": page_policy(nonce)}

@@ -32,7 +32,7 @@ def respond(
         "here": "../recover" if posted else "recover",
         "forms": "" if posted else "recover/",
     }
-    return page(request, "recover.html", shown, status=status)
+    return page(request, "recover.html", parts["words"], shown, status=status)
 
 
 def invalid(request: Request, default: str) -> Response:

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from alertengine.core.approval import refusal
+from alertengine.core.language import Words, retold
 from alertengine.errors import AlertEngineError, Invalid, RateLimited, Refused, SignInFailed
 from alertengine.pins import seal_pin
 from alertengine.pipeline import limits, signin
@@ -20,6 +22,7 @@ from alertengine.web import session
 from alertengine.web.caller import caller, household
 from alertengine.web.page import SYMBOLS, page
 from alertengine.web.recover_guard import LinkRoute
+from alertengine.web.recover_page import of_browser
 
 Token = Annotated[str, Query(max_length=2048, description="The link to go on with.")]
 
@@ -31,16 +34,16 @@ def router(engine: Engine) -> APIRouter:
     async def get_signin(request: Request, token: Token = "") -> Response:
         """To the provider, and from there back to where the link leads, or to the list of incidents."""
         if engine.identities is None:
-            return _failed(request, SignInFailed("Nobody signs in here: the operator named no provider."))
+            return _failed(engine, request, refusal("refused.sign_in.none", SignInFailed))
         try:
             limits.spend(engine, "signin", household(caller(request)))
         except RateLimited as error:
-            return _failed(request, error)
+            return _failed(engine, request, error)
         back = f"../action/recover?token={token}" if token else "../incidents"
         try:
             begun = await engine.identities.begin(_callback(engine), back)
         except SignInFailed as error:
-            return _failed(request, error)
+            return _failed(engine, request, error)
         answer = RedirectResponse(begun.url, status_code=303)
         session.put(engine, answer, session.BEGUN, begun.kept, begun.life_s)
         return answer
@@ -56,7 +59,7 @@ def router(engine: Engine) -> APIRouter:
             identity = await engine.identities.finish(_callback(engine), kept, dict(request.query_params))
             cookie = await signin.begin_session(engine, identity)
         except AlertEngineError as error:
-            answer = _failed(request, error)
+            answer = _failed(engine, request, error)
         else:
             answer = RedirectResponse(identity.back, status_code=303)
             session.put(engine, answer, session.SESSION, cookie, engine.session_s)
@@ -69,7 +72,7 @@ def router(engine: Engine) -> APIRouter:
         found = await session.session_of(engine, request)
         if found is not None:
             if not await _from_page(engine, request, found):
-                return _failed(request, SignInFailed("Sign out by the button on the page."))
+                return _failed(engine, request, refusal("refused.sign_in.button", SignInFailed))
             await signin.end_session(engine, found)
         answer = RedirectResponse("signin/out", status_code=303)
         session.drop(engine, answer, session.SESSION)
@@ -78,7 +81,8 @@ def router(engine: Engine) -> APIRouter:
     @routes.get("/signin/out", response_model=None)
     async def get_out(request: Request) -> Response:
         """What is shown after it."""
-        return _say(request, "good", "You are signed out", "Sign in again", "../signin")
+        words = of_browser(request, engine.language)
+        return _say(request, words, "good", words("sign.out"), words("sign.again"), "../signin")
 
     _pin(routes, engine)
     return routes
@@ -89,32 +93,33 @@ def _pin(routes: APIRouter, engine: Engine) -> None:
     async def get_pin(request: Request) -> Response:
         """Where somebody who is signed in sets their PIN."""
         found = await session.session_of(engine, request)
-        return sign_in_first(request) if found is None else _pin_page(engine, request, found, None)
+        return sign_in_first(engine, request) if found is None else _pin_page(engine, request, found, None)
 
     @routes.post("/pin", response_model=None)
     async def post_pin(request: Request) -> Response:
         """Set it, for every tenant that knows them by this mailbox."""
         found = await session.session_of(engine, request)
         if found is None:
-            return sign_in_first(request)
+            return sign_in_first(engine, request)
         form = await request.form(max_files=0, max_fields=5)
         pin = str(form.get("pin", ""))
         try:
             if not await _from_page(engine, request, found):
-                raise Invalid("This did not come from the page itself.")
+                raise refusal("refused.pin.foreign", Refused)
             if pin != str(form.get("again", "")):
-                raise Invalid("The two are not the same.")
+                raise refusal("refused.pin.differ", Refused)
             limits.spend(engine, "pin", found.email)
             sealed = seal_pin(pin)
-        except (Invalid, RateLimited) as error:
-            return _pin_page(engine, request, found, str(error))
+        except (Invalid, Refused) as error:
+            return _pin_page(engine, request, found, retold(error, found.words))
 
         def work(tx: Transaction) -> None:
             for person in found.people:
                 people.set_pin(tx, person.tenant_id, person.name, sealed)
 
         await engine.store.transact(work)
-        return _say(request, "good", "Your PIN is set", "To the incidents", "incidents")
+        words = found.words
+        return _say(request, words, "good", words("pin.done"), words("sign.incidents"), "incidents")
 
 
 def page_proof(engine: Engine, found: Session) -> str:
@@ -138,32 +143,56 @@ def _callback(engine: Engine) -> str:
 
 def _pin_page(engine: Engine, request: Request, found: Session, notice: str | None) -> Response:
     parts = {
+        "tone": "calm",
         "notice": notice,
         "proof": page_proof(engine, found),
         "email": found.email,
         "has": any(p.pin for p in found.people),
     }
-    return page(request, "pin.html", parts, status=422 if notice else 200)
+    return page(request, "pin.html", found.words, parts, status=422 if notice else 200)
 
 
-def sign_in_first(request: Request) -> Response:
-    base = "../" * (request.url.path.count("/") - 1)
-    return _say(request, "warn", "Sign in first", "Sign in", f"{base}signin", status=401)
+def sign_in_first(engine: Engine, request: Request) -> Response:
+    base, words = _base(request), of_browser(request, engine.language)
+    return _say(
+        request, words, "warn", words("sign.first"), words("page.sign_in"), f"{base}signin", status=401
+    )
 
 
-def _failed(request: Request, error: AlertEngineError) -> Response:
+def _failed(engine: Engine, request: Request, error: AlertEngineError) -> Response:
     status = error.status if isinstance(error, Refused) else 503
-    base = "../" if request.url.path.endswith("/callback") else ""
+    base, words = _base(request), of_browser(request, engine.language)
+    why = retold(error, words)
     answer = _say(
-        request, "warn", "You are not signed in", "Try again", f"{base}signin", status=status, why=str(error)
+        request,
+        words,
+        "warn",
+        words("sign.not"),
+        words("sign.retry"),
+        f"{base}signin",
+        status=status,
+        why=why,
     )
     if isinstance(error, RateLimited):
         answer.headers["retry-after"] = str(math.ceil(error.retry_after_s))
     return answer
 
 
+def _base(request: Request) -> str:
+    """From this page to where the sign-in is; relative, so that it works behind any prefix."""
+    return "../" * (request.url.path.count("/") - 1)
+
+
 def _say(
-    request: Request, tone: str, headline: str, label: str, href: str, *, status: int = 200, why: str = ""
+    request: Request,
+    words: Words,
+    tone: str,
+    headline: str,
+    label: str,
+    href: str,
+    *,
+    status: int = 200,
+    why: str = "",
 ) -> Response:
     parts: dict[str, Any] = {"tone": tone, "symbol": SYMBOLS[tone], "headline": headline, "why": why}
-    return page(request, "say.html", {**parts, "label": label, "href": href}, status=status)
+    return page(request, "say.html", words, {**parts, "label": label, "href": href}, status=status)

@@ -19,7 +19,16 @@ SHIPPED = {"en", "pt", "fr", "sw", "sn"}
 COUNTED = re.compile(r"\.(zero|one|two|few|many|other)$")
 FAMILIES = (
     *("cause.", "trouble.", "measured.", "meanwhile.", "status.", "story.", "kind.", "result.", "health."),
-    *("refused.", "page.step.", "page.unrecordable.", "page.unknown.", "page.has_approved."),
+    *(
+        "refused.",
+        "look.stage.",
+        "look.state.",
+        "look.risk.",
+        "page.step.",
+        "page.unrecordable.",
+        "page.unknown.",
+        "page.has_approved.",
+    ),
 )
 """Keys that are put together from a name: of a cause, a stage, an event."""
 every_language = pytest.mark.parametrize("code", LANGUAGES)

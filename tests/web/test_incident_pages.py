@@ -12,12 +12,15 @@ import httpx2
 import jwt
 import pytest
 
+from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Role
 from alertengine.passes import Pass, PassSigner, Purpose
 from alertengine.pipeline import viewing
+from alertengine.pipeline.notify import append
 from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.rehearse import rehearse
-from alertengine.store import directory, passes
+from alertengine.store import directory, incidents, passes
+from alertengine.store.base import Transaction
 from alertengine.web.app import create_app
 from link_states import STATES, alerted, recovered, token_of
 from world import World
@@ -45,6 +48,7 @@ async def test_the_list_leads_to_each_incident_s_story(world: World, http: httpx
     listed = await look(http, await link(world))
     assert listed.status_code == 200
     assert "payments: POST /pay is failing" in listed.text
+    assert 'data-local="Times are yours: #."' in listed.text  # what the script says of the times it changes
     href = re.search(r'href="(incident/[^"]+)"', listed.text)
     assert href
 
@@ -72,6 +76,37 @@ async def test_an_incident_is_shown_in_every_state(
     incident = world.engine.tokens.read(token, 86400).incident_id
     url = (await link(world)).replace("/incidents?", f"/incident/{incident}?")
     assert (await look(http, url)).status_code == 200
+
+
+async def test_what_a_model_read_is_shown_as_the_model_s_beside_the_rules(
+    world: World, http: httpx2.AsyncClient
+) -> None:
+    incident = await alerted(world, polls=1)
+    rules = (await world.incident(incident)).diagnosis
+    assert rules is not None
+    assert rules["cause"] == "pool_exhaustion"
+    read: dict[str, Any] = {"cause": "bad_deploy", "confidence": 0.83, "summary": "The <b>new</b> release."}
+    model = {"state": "answered", "provider": "claude", "model": "claude-of-this-test"}
+    answer = {**rules, **read, "source": model["model"], "rules": dict(rules), "model": model, "claims": []}
+
+    def work(tx: Transaction) -> None:
+        state = tx.fetch(incidents.incident(world.tenant, incident))
+        assert state is not None
+        append(world.engine, tx, state, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=answer)])
+
+    await world.engine.store.transact(work)
+    page = await look(http, (await link(world)).replace("/incidents?", f"/incident/{incident}?"))
+    why = page.text.partition('id="h-why"')[2].partition("</section>")[0]
+
+    assert "Likely: database connections are used up." in why
+    assert "92 % sure, by rules" in why
+    marked = re.search(r'<p class="model">(.*?)</p>', why)
+    assert marked
+    assert marked[1].startswith(
+        "AI suggestion by claude-of-this-test, not verified: new version is faulty (83 % sure"
+    )
+    assert "The &lt;b&gt;new&lt;/b&gt; release." in marked[1]
+    assert "The rules and the model disagree" in marked[1]
 
 
 async def test_it_is_filtered_and_paged(world: World, http: httpx2.AsyncClient) -> None:
@@ -176,15 +211,9 @@ def forge(
 
 async def test_every_field_of_a_link_counts(world: World, http: httpx2.AsyncClient) -> None:
     now = world.engine.now()
-    given = passes.Given(
-        jti="view_1",
-        purpose="view",
-        subject="operator",
-        tenants=(world.tenant,),
-        issued_at=now,
-        expires_at=now.replace(year=now.year + 1),
-    )
-    await world.engine.store.transact(lambda tx: passes.give(tx, given))
+    given = Pass(purpose=Purpose.VIEW, jti="view_1", issued_at=now, expires_at=now.replace(year=now.year + 1))
+    holder = passes.Holder(subject=passes.OPERATOR, tenants=(world.tenant,))
+    await world.engine.store.transact(lambda tx: passes.give(tx, given, holder))
     assert (await look(http, "/incidents", params={"token": forge(world)})).status_code == 200
     session = Pass(purpose=Purpose.SESSION, jti="view_1", issued_at=now, expires_at=given.expires_at)
     forged = [

@@ -1,19 +1,27 @@
-"""The page speaks the language of the person its link is for."""
+"""Pages speak the language of whom they are for: of a link's holder, of who is signed in, else of the browser."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import cycle
 
 import httpx2
 import pytest
+from speaking import left_in_english
 
-from alertengine.core.language import ENGLISH, LANGUAGES, placeholders, words
+from alertengine.core.language import LANGUAGES
+from alertengine.oidc import Client, OpenId
+from alertengine.pipeline import viewing
+from alertengine.pipeline.signin import begin_session
+from alertengine.ports import Identity
+from alertengine.store import people
 from alertengine.web.app import create_app
-from link_states import STATES
+from link_states import STATES, recovered
 from world import World
 
 LINK = "/action/recover"
+MAILBOX = "tariro@example.com"
 
 
 OTHERS = cycle(code for code in LANGUAGES if code != "en")
@@ -26,15 +34,9 @@ async def test_each_state_is_in_the_persons_language(world: World, state: str, c
     async with _browser(world) as http:
         headers = {"accept": "text/html", "accept-language": code}
         html = (await http.get(LINK, params={"token": token}, headers=headers)).text
-    text = re.sub(r"<(style|script)\b.*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
-    english = [
-        said
-        for key, said in ENGLISH.texts.items()
-        if len(said) > 9 and not placeholders(said) and said != words(code).texts[key]
-    ]
 
     assert f'<html lang="{code}">' in html
-    assert [said for said in english if said in text] == []
+    assert left_in_english(html, code) == []
 
 
 async def test_a_link_of_nobody_is_answered_in_the_browsers_language(world: World) -> None:
@@ -57,6 +59,46 @@ async def test_a_refusal_is_told_in_the_persons_language(world: World) -> None:
 
     assert "Pas fait." in answer.text
     assert "Ce lien est encore valable ; utilisez-le." in answer.text
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+async def test_looking_signing_in_and_pins_are_in_the_persons_language(world: World, code: str) -> None:
+    await recovered(world)
+    await _speak(world, code)
+    [contact] = world.onboarded.contacts
+    await world.engine.store.transact(lambda tx: people.set_email(tx, world.tenant, contact.name, MAILBOX))
+    provider = Client(issuer="http://127.0.0.1:1", client_id="alertengine")
+    known = OpenId(provider, world.engine.http, world.clock, "the-secret-of-this-test")
+    world.engine = replace(world.engine, identities=known)
+    cookie = await begin_session(
+        world.engine, Identity(email=MAILBOX, tenants=None, back="", occasion="once")
+    )
+    headers = {"accept": "text/html", "accept-language": code}
+    listed = await viewing.new_link(world.engine, world.tenant, contact)
+    async with _browser(world) as http:
+        seen = [await http.get(listed, headers=headers)]
+        story = re.search(r'href="(incident/[^"]+)"', seen[0].text)
+        assert story
+        seen.append(await http.get(f"/{story[1]}", headers=headers))
+        seen += [
+            await http.get(path, headers=headers) for path in ("/pin", "/signin/out", "/signin/callback")
+        ]
+        http.cookies.set("ae-session", cookie)
+        seen += [await http.get(path, headers=headers) for path in ("/pin", "/incidents")]
+        seen.append(await http.post("/pin", data={"pin": "1", "again": "2"}, headers=headers))
+
+    assert [answer.status_code for answer in seen] == [200, 200, 401, 200, 401, 200, 200, 422]
+    for answer in seen:
+        assert f'<html lang="{code}">' in answer.text
+        assert left_in_english(answer.text, code) == [], answer.url
+
+
+async def test_a_link_that_is_nobody_s_is_in_the_browsers_language(world: World) -> None:
+    url = await viewing.new_link(world.engine, world.tenant, None)
+    async with _browser(world) as http:
+        answer = await http.get(url, headers={"accept": "text/html", "accept-language": "fr"})
+    assert "Incidents de payments" in answer.text
+    assert "la personne à qui l’opérateur l’a donné" in answer.text
 
 
 def _browser(world: World) -> httpx2.AsyncClient:
