@@ -17,7 +17,7 @@ class ValueSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     noun: Annotated[str, Field(min_length=1, max_length=60)] | None = None
-    amount: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    amount: Annotated[float, Field(strict=True, gt=0, le=1e12)] | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
 
     @model_validator(mode="after")

@@ -15,18 +15,23 @@ from alertengine.settings.service import Route, ValueSection
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 Url = Annotated[str, Field(min_length=1, max_length=2000)]
+RoleName = Annotated[Role, Field(strict=False)]
+Code = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+"""Of a language."""
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """Each field of its own type: false is no number, and 7 no name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class ContactBody(Strict):
     name: Short
     channel: Short
     address: Annotated[str, Field(max_length=2000)] = ""
-    role: Role = Role.APPROVER
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    role: RoleName = Role.APPROVER
+    language: Code | None = None
     """The code of the language they are told in; else the daemon's."""
 
     def person(self) -> NewContact:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from alertengine.core.model import Contact, Role
+from alertengine.core.model import Contact
 from alertengine.errors import NotFound
 from alertengine.pipeline import contacts, limits
 from alertengine.pipeline.engine import Engine
@@ -15,7 +15,7 @@ from alertengine.pipeline.invite import ask
 from alertengine.store import directory
 from alertengine.tools import SEALED
 from alertengine.web.auth import OwnTenant, Who, tenant_of
-from alertengine.web.bodies import ContactBody, Short, Strict
+from alertengine.web.bodies import Code, ContactBody, RoleName, Short, Strict
 
 
 class ContactChangeBody(Strict):
@@ -24,8 +24,8 @@ class ContactChangeBody(Strict):
     name: Short | None = None
     channel: Short | None = None
     address: Annotated[str, Field(max_length=2000)] | None = None
-    role: Role | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    role: RoleName | None = None
+    language: Code | None = None
 
 
 def router(engine: Engine) -> APIRouter:

@@ -23,7 +23,11 @@ PROBLEM: Json = {
     },
 }
 PAGE: Json = {"text/html": {"schema": {"type": "string"}}}
-_ALWAYS = {500: "AlertEngine failed at this", 503: "it could not be recorded, so nothing was done"}
+_ALWAYS = {
+    431: "the head is over 16 KiB",
+    500: "AlertEngine failed at this",
+    503: "it could not be recorded, so nothing was done",
+}
 _BODY = {400: "the body is not JSON, or a code is wrong", 413: "the body is over 64 KiB"}
 _KEY = {
     401: "no key, or an unknown one",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from alertengine.core.approval import check_decidable
 from alertengine.core.incident import Incident
@@ -20,12 +20,11 @@ from alertengine.pipeline.invite import ask
 from alertengine.pipeline.preview import preview
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.store import directory, incidents
+from alertengine.web.bodies import Strict
 
 
-class OperatorBody(BaseModel):
+class OperatorBody(Strict):
     """Who sits at the terminal: the name of the account."""
-
-    model_config = ConfigDict(extra="forbid")
 
     operator: Annotated[str, Field(min_length=1, max_length=80)]
     note: Annotated[str, Field(max_length=1000)] = ""
@@ -43,10 +42,8 @@ class ApproveBody(OperatorBody):
     reason: Annotated[str, Field(max_length=1000)] | None = None
 
 
-class ContactBody(BaseModel):
+class ContactBody(Strict):
     """A contact by name, address or id."""
-
-    model_config = ConfigDict(extra="forbid")
 
     contact: Annotated[str, Field(min_length=1, max_length=200)]
 

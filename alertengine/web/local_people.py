@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from alertengine.core.model import Contact
 from alertengine.core.people import name_key
@@ -16,22 +16,19 @@ from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
 from alertengine.store import people as kept
 from alertengine.store.people import Person
+from alertengine.web.bodies import Strict
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class LinkBody(BaseModel):
+class LinkBody(Strict):
     """`tenant` may be left out where there is one; `reader` is a contact's name or id."""
-
-    model_config = ConfigDict(extra="forbid")
 
     tenant: Name | None = None
     reader: Name | None = None
 
 
-class ListBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ListBody(Strict):
     tenant: Name | None = None
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from alertengine.core.model import Actor
 from alertengine.core.silence import ANY
@@ -15,19 +15,21 @@ from alertengine.pipeline import silence
 from alertengine.pipeline.engine import Engine
 from alertengine.store import silences
 from alertengine.web.auth import OwnTenant, Principal, Who
+from alertengine.web.bodies import Strict
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class SilenceBody(BaseModel):
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class SilenceBody(Strict):
     """`until`, or `for_s` from its beginning; it begins now unless `starts_at` is given."""
 
-    model_config = ConfigDict(extra="forbid")
-
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     for_s: Annotated[float, Field(gt=0, le=90 * 86400)] | None = None
-    starts_at: AwareDatetime | None = None
+    starts_at: Moment | None = None
     service: Pattern = ANY
     route: Pattern = ANY
     operator: Annotated[str, Field(min_length=1, max_length=80)] | None = None
@@ -40,9 +42,7 @@ class SilenceBody(BaseModel):
         return self
 
 
-class RemoveBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class RemoveBody(Strict):
     operator: Annotated[str, Field(min_length=1, max_length=80)] | None = None
 
 

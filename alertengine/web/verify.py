@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from alertengine.pipeline import limits
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.verify import confirm
+from alertengine.web.bodies import Strict
 from alertengine.web.caller import caller, household
 
 
-class VerifyBody(BaseModel):
+class VerifyBody(Strict):
     """`phone`: the address that the code was sent to, or the contact's id."""
-
-    model_config = ConfigDict(extra="forbid")
 
     phone: Annotated[str, Field(min_length=1, max_length=200)]
     code: Annotated[str, Field(min_length=1, max_length=20)]
