@@ -11,17 +11,30 @@ LOOKUPS = {
         SELECT DISTINCT incident FROM event WHERE tree <> '_system' AND event.incident <> '_ledger' AND NOT EXISTS
             (SELECT 1 FROM incident WHERE tenant = tree AND id = event.incident)
     """,
+    "an incident is listed otherwise than its first event says": """
+        SELECT id FROM incident JOIN event ON tree = tenant AND event.incident = id AND seq = 1
+        WHERE (service_id, service, severity, title, opened_at, is_test) IS NOT (
+            json_extract(CAST(body AS TEXT), '$.data.service_id'), json_extract(CAST(body AS TEXT), '$.data.service'),
+            json_extract(CAST(body AS TEXT), '$.data.severity'), json_extract(CAST(body AS TEXT), '$.data.title'),
+            json_extract(CAST(body AS TEXT), '$.at'), coalesce(json_extract(CAST(body AS TEXT), '$.data.is_test'), 0))
+        AND instr(body, '\\u0000') = 0  -- where SQLite's JSON would end the text
+    """,
     "an incident is listed as closed against its events": """
         SELECT id FROM (
-            SELECT tenant, id FROM incident WHERE closed_at IS NOT NULL
+            SELECT tenant, id, closed_at FROM incident WHERE closed_at IS NOT NULL
             EXCEPT
-            SELECT tree, incident FROM event WHERE type = 'incident_resolved')
+            SELECT tree, incident, json_extract(CAST(body AS TEXT), '$.at')
+            FROM event WHERE type = 'incident_resolved')
     """,
     "an incident is listed as open against its events": """
         SELECT incident FROM (
             SELECT tree, incident FROM event WHERE type = 'incident_resolved'
             EXCEPT
             SELECT tenant, id FROM incident WHERE closed_at IS NOT NULL)
+    """,
+    "an incident is listed as over and not closed, or closed and not over": """
+        SELECT id FROM incident
+        WHERE (closed_at IS NULL) = (stage = 'RESOLVED') OR (closed_at IS NOT NULL AND slot IS NOT NULL)
     """,
     "a run is listed that nobody authorized": """
         SELECT id FROM (

@@ -14,7 +14,7 @@ from ledger_file import HOST, OTHER, SIGNER, File, in_memory
 from alertengine.core import merkle
 from alertengine.core.events import EventType
 from alertengine.ledger.note import Checkpoint, open_checkpoint
-from alertengine.ledger.verify import Report, verify, verify_file
+from alertengine.ledger.verify import Report, _lookup_faults, verify, verify_file
 from alertengine.store.log import Ledger
 
 TABLES = ("tree", "event", "node", "checkpoint", "milestone")
@@ -45,6 +45,8 @@ def test_a_new_file_verifies(file: File) -> None:
 
 
 def changed(value: Any) -> Any:
+    if value is None:
+        return 1
     if isinstance(value, int):
         return value + 1
     if isinstance(value, bytes):
@@ -53,25 +55,43 @@ def changed(value: Any) -> Any:
     return value[:-1] + ("x" if value[-1:] != "x" else "y")
 
 
+def authorized(filled: File) -> None:
+    data = {"round": 1, "execution_id": "e_1", "action": {"name": "restart"}}
+    filled.event("t_1", "inc_a", EventType.RECOVERY_AUTHORIZED, **data)
+    filled.db.execute("INSERT INTO execution VALUES ('t_1', 'inc_a', 1, 'e_1')")
+
+
+def sound(db: sqlite3.Connection) -> bool:
+    return verify(db, KEYS).verified and not _lookup_faults(db)
+
+
+STANDS_IN_NO_EVENT = [("incident", "stage"), ("incident", "slot")]
+"""Of an open incident: how far it is, as the program reads its events."""
+
+
 def test_every_field_of_every_row_is_guarded(filled: File) -> None:
+    authorized(filled)
+    filled.incident("t_2", "inc_d", 3, closed=True)
     count = 0
     with closing(in_memory(filled.path)) as db:
-        for table in TABLES:
+        for table in (*TABLES, "incident", "execution"):
             cursor = db.execute(f"SELECT * FROM {table}")
             columns = [column[0] for column in cursor.description]
             for row in cursor.fetchall():
                 where = " AND ".join(f"{column} IS ?" for column in columns)
                 for column, value in zip(columns, row, strict=True):
+                    if (table, column) in STANDS_IN_NO_EVENT and row[columns.index("closed_at")] is None:
+                        continue
                     db.execute("BEGIN")
                     try:
                         db.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (changed(value), *row))
                     except sqlite3.IntegrityError:
                         db.execute("ROLLBACK")
                         continue  # the row's new key is another row's: SQLite itself refuses that
-                    assert not verify(db, KEYS).verified, (table, column, row)
+                    assert not sound(db), (table, column, row)
                     db.execute("ROLLBACK")
                     count += 1
-        assert verify(db, KEYS).verified
+        assert sound(db)
     assert count > 100
 
 
@@ -330,8 +350,7 @@ def test_rows_kept_for_look_ups_must_follow_from_the_events(
 
 
 def test_a_run_that_was_authorized_must_be_listed(filled: File) -> None:
-    data = {"round": 1, "execution_id": "e_1", "action": {"name": "restart"}}
-    filled.event("t_1", "inc_a", EventType.RECOVERY_AUTHORIZED, **data)
-    assert "an authorized run is not listed (inc_a)" in str(verify_file(filled.path, KEYS).problems[0])
-    filled.db.execute("INSERT INTO execution VALUES ('t_1', 'inc_a', 1, 'e_1')")
+    authorized(filled)
     assert verify_file(filled.path, KEYS).verified
+    filled.db.execute("DELETE FROM execution")
+    assert "an authorized run is not listed (inc_a)" in str(verify_file(filled.path, KEYS).problems[0])

@@ -196,6 +196,9 @@ async def test_a_recovery_that_fails_asks_again_with_a_new_link(world: World) ->
     assert "exit 3" in world.channel.last.text
     with pytest.raises(TokenUsed):
         await approve.confirm(world.engine, first, HOW)
+    await world.engine.store.transact(lambda tx: tx.execute("UPDATE link SET used_at = NULL"))
+    with pytest.raises(Refused):  # the events know what it authorized
+        await approve.confirm(world.engine, first, HOW)
     world.action.outcome = Outcome(status="succeeded", detail="done", facts={})
     await approve.confirm(world.engine, world.channel.last_token, HOW)
     await world.settle()
