@@ -9,6 +9,7 @@ their own: one that was opened on the operator's word must not carry a tenant's 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import ssl
@@ -99,6 +100,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """The system's authorities: 40 ms to read, so once for the process."""
+    return ssl.create_default_context()
+
+
 class GuardedTransport(httpx2.AsyncHTTPTransport):
     """`resolver`: shared with others and closed by their owner; without one it has its own."""
 
@@ -113,7 +120,7 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
         assert names is not None
         # httpx has no argument for a network backend; its pool is the one place that takes one.
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trust(),
             max_connections=1000,
             max_keepalive_connections=100,
             # Shorter than servers keep theirs (uvicorn: 5 s): a request on a connection that is just being
