@@ -43,11 +43,13 @@ class Window:
     """
 
     __slots__ = (
-        "_counted", "_folded", "_learnt", "_numbers", "_open", "_packed", "_sizes", "_total", "failed", "n", "refused",
+        "_counted", "_first", "_folded", "_learnt", "_numbers", "_open", "_packed", "_sizes", "_total", "failed", "n",
+        "refused",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._total = array("H", bytes(2 * buckets.COUNT))
+        self._total = array("H")  # from bucket `_first` on: durations of a route lie close together
+        self._first = 0
         self.n = self.failed = self.refused = 0
         self._open = array("H")
         self._counted = 0  # so many of the open keys are in `_total`
@@ -72,15 +74,30 @@ class Window:
         if self._counted < len(self._open):
             self._count(Counter(self._open[self._counted :]))
             self._counted = len(self._open)
-        return self._total
+        dense = array(self._total.typecode, bytes(self._total.itemsize * buckets.COUNT))
+        dense[self._first : self._first + len(self._total)] = self._total
+        return dense
 
     def _count(self, fresh: Counter[int]) -> None:
         if self.n > 0xFFFF and self._total.typecode == "H":
             self._total = array("I", self._total)  # two bytes a bucket suffice for all but the busiest
-        total = self._total
-        for key, count in fresh.items():
-            if key < CODES:
-                total[key] += count
+        counted = [key for key in fresh if key < CODES]
+        if counted:
+            self._reach(min(counted), max(counted))
+        total, first = self._total, self._first
+        for key in counted:
+            total[key - first] += fresh[key]
+
+    def _reach(self, low: int, high: int) -> None:
+        """Make room for counts from bucket `low` to bucket `high`."""
+        if not self._total:
+            self._first = low
+        before, after = self._first - low, high + 1 - self._first - len(self._total)
+        if before > 0:
+            self._total = array(self._total.typecode, bytes(self._total.itemsize * before)) + self._total
+            self._first = low
+        if after > 0:
+            self._total.frombytes(bytes(self._total.itemsize * after))
 
     def _fold(self) -> Counter[int]:
         """Counts of the whole open slice, in place of its keys."""
@@ -120,9 +137,9 @@ class Window:
         number, size = self._numbers.pop(0), self._sizes.pop(0)
         old = _slice(number, self._packed[:size])
         del self._packed[:size]
-        total = self._total
+        total, first = self._total, self._first
         for bucket, count in old.counts:
-            total[bucket] -= count
+            total[bucket - first] -= count
             self.n -= count
         for code, count in old.codes.items():
             if code >= 500:
