@@ -292,8 +292,9 @@ def state(engine: Engine) -> Mapping[str, Any] | None:
         return None
     why = engine.model.complaint()
     shut = _gate(engine).shut_s(engine.clock.monotonic())
-    word = "not usable" if why else "left alone" if shut else "ok"
-    reason = why or (f"it keeps failing; asked again in {shut:.0f} s" if shut else None)
+    failed = engine.memory.troubles.get(_key(engine))
+    word = "not usable" if why else "left alone" if shut else "failing" if failed else "ok"
+    reason = why or (f"it keeps failing; asked again in {shut:.0f} s" if shut else failed)
     budget = engine.terms.budget
     return {
         **opinions.named(engine),

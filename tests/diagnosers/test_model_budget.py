@@ -21,7 +21,7 @@ from alertengine.store.spending import Call
 from world import World
 
 pytest.importorskip("anthropic")
-PATIENT = replace(TERMS, deadline_s=5.0)
+PATIENT = replace(TERMS, deadline_s=8.0, limit_s=8.0)
 
 
 async def spent(world: World, at: datetime | None = None) -> Spent:
@@ -153,6 +153,7 @@ async def test_what_a_failure_costs_and_means(tmp_path: Path, fault: str, free: 
         assert call["counted"] is (fault != "cut")
         seen = await status(world.engine)
         assert seen["mode"] == mode
+        assert seen["model"]["state"] == ("ok" if mode == "NORMAL" else "failing")
         assert mode == "NORMAL" or seen["reasons"][0].endswith("; the rules diagnose alone")
 
 

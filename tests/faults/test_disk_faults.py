@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from harness import QUICK, Admit, Daemon, MakeDaemon
+from harness import QUICK, Admit, Daemon, MakeDaemon, Patient
 from mounts import mounted
 from recoveries import Scripts, command
 from stage import CRITICAL, HEALTHY, wait_for
@@ -35,6 +35,10 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
+def titles(patient: Patient) -> list[str]:
+    return [message["title"] for message in patient.phone.messages]
+
+
 def test_on_a_full_disk_nothing_runs_and_it_says_so_until_there_is_space(
     cramped: Daemon, admit: Admit, scripts: Scripts
 ) -> None:
@@ -50,6 +54,7 @@ def test_on_a_full_disk_nothing_runs_and_it_says_so_until_there_is_space(
     status = cramped.status()
     assert status["mode"] == "EMERGENCY"
     assert any("full" in reason for reason in status["reasons"])
+    wait_for(lambda: "AlertEngine cannot record anything" in titles(patient), "people are told")
     asked = len(patient.server.requests)
     wait_for(lambda: len(patient.server.requests) >= asked + 3, "it is polled on")
     assert patient.watched.audit(incident)["stage"] == "ALERTED"
@@ -58,6 +63,7 @@ def test_on_a_full_disk_nothing_runs_and_it_says_so_until_there_is_space(
     ballast.unlink()
     wait_for(lambda: cramped.get("/health").body["status"] == "ok", "it is well by itself", 10)
     wait_for(lambda: cramped.status()["mode"] == "NORMAL", "the mode follows", 60)
+    wait_for(lambda: "AlertEngine records again" in titles(patient), "people are told that, too")
     assert cramped.link("confirm", alert).status == 200
     patient.watched.wait_event(incident, "recovery_succeeded")
     assert len(scripts.runs(incident)) == 1
