@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Execution, Incident
 from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, Service
+from alertengine.core.policy import START_WITHIN_S
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append
@@ -62,6 +64,10 @@ async def run(engine: Engine, incident: Incident, action: ActionSpec, execution:
         return Outcome(status="failed", detail=f"nothing was run: {error}", facts={"ran": False})
     if service is None or action.kind not in engine.actions:
         return Outcome(status="failed", detail="its service or kind is not configured", facts={"ran": False})
+    if engine.now() > execution.authorized_at + timedelta(seconds=START_WITHIN_S):
+        # The process stood still after the start was recorded: what was approved then is not done now.
+        detail = f"nothing was run: it could not start within {START_WITHIN_S:g} s"
+        return Outcome(status="failed", detail=detail, facts={"ran": False})
     try:
         return await engine.actions[action.kind].execute(action, about(incident, service, execution.id))
     except Exception as error:

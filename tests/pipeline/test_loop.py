@@ -27,6 +27,7 @@ from alertengine.errors import (
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.diagnose import find_cause
+from alertengine.pipeline.execute import run
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Outcome
 from alertengine.store import tellings
@@ -216,6 +217,21 @@ async def test_a_recovery_that_did_not_help_is_said_and_asks_again(world: World)
     assert world.channel.kinds[-1] == "not_recovered"
     assert world.channel.last.url is not None
     assert "incident_resolved" not in await world.types(incident)
+
+
+async def test_a_process_that_stood_still_after_the_start_was_recorded_runs_nothing_late(
+    world: World,
+) -> None:
+    incident = await world.fail()
+    await approve.confirm(world.engine, world.channel.last_token, HOW)
+    await world.settle()
+    state = await world.incident(incident)
+    assert state.action is not None
+    assert state.execution is not None
+    world.clock.advance(31)
+    outcome = await run(world.engine, state, state.action, state.execution)
+    assert outcome.detail == "nothing was run: it could not start within 30 s"
+    assert (outcome.status, outcome.facts, len(world.action.runs)) == ("failed", {"ran": False}, 1)
 
 
 async def test_an_outcome_nobody_knows_is_never_repeated_and_waits_for_a_human(world: World) -> None:
