@@ -86,7 +86,7 @@ async def _send(
     lines: tuple[str, ...],
     facts: Mapping[str, Any],
 ) -> None:
-    channel = engine.channels.get(contact.channel)
+    channel = engine.channel_of(contact)
     if channel is None:
         return
     message = Message(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -57,7 +58,8 @@ async def test_a_store_that_cannot_be_written_is_an_emergency_that_people_hear_o
     assert (await store.verify()).verified
 
 
-async def test_people_hear_of_an_emergency_once(world: World) -> None:
+async def test_people_hear_of_an_emergency_once_also_those_who_name_a_kind(world: World) -> None:
+    world.engine = replace(world.engine, channels={"pager": world.channel})
     world.engine.store.seal("the ledger does not verify")
     for _ in range(5):
         await look(world.engine)
