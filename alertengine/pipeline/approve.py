@@ -19,6 +19,7 @@ from alertengine.core.language import Said
 from alertengine.core.message import MessageKind, may_ask
 from alertengine.core.model import Actor, Contact, Service, Tenant
 from alertengine.core.people import Crowd, may_decide
+from alertengine.core.view import reissuable
 from alertengine.errors import (
     ActionChanged,
     NotAwaitingApproval,
@@ -78,13 +79,14 @@ async def open_link(engine: Engine, token: str) -> Opened:
     _check_active(await fetch(directory.tenant(tenant)))
     people = await fetch(directory.contacts(tenant))
     crowd = Crowd(tuple(people))
+    void = await fetch(links.is_void(tenant, incident_id, claims.jti))
     return Opened(
         claims=claims,
         contact=contact,
         incident=counted(incident, crowd),
         service=await fetch(directory.service(tenant, incident.service_id)),
-        used_at=await fetch(links.used_at(tenant, incident_id, claims.jti)),
-        expired=engine.now() >= claims.expires_at,
+        used_at=None if void else await fetch(links.used_at(tenant, incident_id, claims.jti)),
+        expired=void or engine.now() >= claims.expires_at,
         crowd=crowd,
     )
 
@@ -262,8 +264,14 @@ def _check_unused(tx: Transaction, incident: Incident, claims: Claims) -> None:
     used = tx.fetch(links.used_at(claims.tenant_id, claims.incident_id, claims.jti))
     if used is not None:
         said = Said("refused.TOKEN_USED", {"standing": approval.stands(incident)})
+        if _is_void(tx, claims) and reissuable(incident):
+            said = Said("refused.TOKEN_EXPIRED", {})
         execution = incident.execution.to_json() if incident.execution else None
         raise approval.told(said, TokenUsed, stage=str(incident.stage), execution=execution)
+
+
+def _is_void(tx: Transaction, claims: Claims) -> bool:
+    return tx.fetch(links.is_void(claims.tenant_id, claims.incident_id, claims.jti))
 
 
 def _append(engine: Engine, tx: Transaction, incident: Incident, event: NewEvent) -> Incident:
@@ -325,9 +333,10 @@ async def reissue_claims(engine: Engine, claims: Claims, how: How) -> Incident:
     def work(tx: Transaction) -> Incident:
         incident, contact = _known(tx, claims)
         now = tx.now(engine.now())
-        if now < claims.expires_at and incident.stage is not Stage.EXPIRED:
+        over = now >= claims.expires_at or incident.stage is Stage.EXPIRED or _is_void(tx, claims)
+        if not over:
             raise approval.refusal("refused.valid")
-        if incident.stage not in DECIDABLE | {Stage.EXPIRED} or incident.action is None:
+        if not reissuable(incident):
             raise approval.stood(incident)
         _check_reissues(tx, incident, contact, now)
         data = {**how, "contact": contact.id, "token": fingerprint(claims.jti)}

@@ -84,6 +84,15 @@ def used_at(tenant: str, incident: str, jti: str) -> Query[datetime | None]:
     )
 
 
+def is_void(tenant: str, incident: str, jti: str) -> Query[bool]:
+    """Used up by a new life of the store (`life.begin`), and by nobody that is known."""
+    return Query(
+        sql="SELECT 1 FROM link WHERE jti = ? AND tenant = ? AND incident = ? AND used_at = expires_at",
+        params=(jti, tenant, incident),
+        decode=bool,
+    )
+
+
 def spend(tx: Transaction, tenant: str, incident: str, jti: str, at: datetime) -> bool:
     """Use the link up. False where it was used before: the row count decides."""
     return (

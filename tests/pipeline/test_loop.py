@@ -185,6 +185,23 @@ async def test_fresh_links_are_limited_and_need_an_old_one_that_is_over(world: W
         await approve.reissue(world.engine, token, HOW)
 
 
+async def test_a_link_of_a_copy_that_was_put_back_runs_nothing_and_gets_a_fresh_one(world: World) -> None:
+    incident = await world.fail()
+    old = world.channel.last_token
+    await world.engine.store.transact(lambda tx: tx.start_over("a test", world.engine.now()))
+    with pytest.raises(TokenUsed, match="A fresh one can be sent to you"):
+        await approve.confirm(world.engine, old, HOW)
+    assert (await approve.open_link(world.engine, old)).expired
+    await approve.reissue(world.engine, old, HOW)
+    await world.settle()
+    assert world.action.runs == []
+    await approve.confirm(world.engine, world.channel.last_token, HOW)
+    await world.settle()
+    assert (await world.incident(incident)).stage == "VERIFYING"
+    with pytest.raises(NotAwaitingApproval):
+        await approve.reissue(world.engine, old, HOW)
+
+
 async def test_a_recovery_that_fails_asks_again_with_a_new_link(world: World) -> None:
     world.action.outcome = Outcome(status="failed", detail="exit 3", facts={})
     incident = await world.fail()
