@@ -59,7 +59,8 @@ class Files:
         return None
 
     def _remember(self) -> None:
-        for file in (self._path, self._path.with_name(f"{self._path.name}-wal")):
+        for suffix in ("", "-wal", "-shm"):  # without the last, whoever looks later sees an old state
+            file = self._path.with_name(f"{self._path.name}{suffix}")
             if file not in self._seen and file.exists():
                 self._seen[file] = _identity(file)
 

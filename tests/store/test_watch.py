@@ -68,6 +68,7 @@ def move_away(path: Path) -> None:
         (move_away, "was taken away while it was in use"),
         (exchange, "was exchanged while it was in use"),
         (lambda path: path.with_name(f"{path.name}-wal").unlink(), "was taken away while it was in use"),
+        (lambda path: path.with_name(f"{path.name}-shm").unlink(), "was taken away while it was in use"),
     ],
 )
 async def test_a_file_that_goes_is_noticed_at_the_next_look(
