@@ -17,6 +17,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +50,56 @@ class Ours:
     def fires(self, t):
         self.t = t
         return self.monitor.report()["status"] == "critical"
+
+
+class FourWorkers:
+    """Four of them behind one port, meeting in shared memory; each request and each poll goes to any."""
+
+    def __init__(self):
+        from fastapi_alertengine import Monitor
+        from fastapi_alertengine.shared import Shared
+
+        self.meeting = tempfile.TemporaryDirectory()
+        os.environ["ALERTENGINE_SHARED_DIR"] = f"{self.meeting.name}/rings"
+        self.draw = random.Random(7)
+        self.t = 0.0
+        self.workers = []
+        for number in range(4):
+            self.t = number / 4  # they do not keep step
+            self.workers.append(Monitor(now=lambda: self.t, storage=Shared("benchmark")))
+        self.busy = {}
+
+    def go(self, t):
+        """Each worker wakes by itself when its second is over."""
+        due = min(self.workers, key=lambda worker: worker.due)
+        while due.due <= t:
+            self.t = due.due
+            due.advance(self.t)
+            due = min(self.workers, key=lambda worker: worker.due)
+        self.t = t
+
+    def begin(self, t, route):
+        self.go(t)
+        worker = self.draw.choice(self.workers)
+        self.busy.setdefault((route.path, round(t, 4)), []).append(worker)
+        worker.begin(route.path, route.method)
+
+    def record(self, t, route, status, took):
+        self.go(t)
+        key = route.path, round(t - took, 4)
+        worker = self.busy[key].pop()
+        if not self.busy[key]:
+            del self.busy[key]
+        worker.record(route.path, route.method, status, took)
+
+    def start(self, t):
+        self.go(t)
+        for worker in self.workers:
+            worker.mark("startup", version=str(t))
+
+    def fires(self, t):
+        self.go(t)
+        return self.draw.choice(self.workers).report()["status"] == "critical"
 
 
 class Plain:
@@ -188,6 +239,7 @@ class Peer(Plain):
 
 METHODS = {
     "ours": Ours,
+    "four workers": FourWorkers,
     "static threshold": Static,
     "burn rates": BurnRate,
     "robust z-score": RobustZ,
