@@ -63,7 +63,7 @@ async def test_it_is_told_within_seconds_although_nobody_reads_the_report(daemon
     app = FastAPI()
     monitor = instrument(app, push_url=url, service="payments")
     monitor.now = clock = Clock()
-    _, _, parts = app.user_middleware[0]
+    *_, parts = app.user_middleware[0]
     ticker = parts["ticker"]
     ticker.start()
     began = clock.t + 190
