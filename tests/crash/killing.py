@@ -400,6 +400,7 @@ def sweep(harness: Harness, most: int) -> None:
             harness.kill_once(kill)
             harness.tally[f"at {call}"] += reached
             if n % 10 == 0:
+                print(f"{call} {n}, {len(harness.violations)} violations", file=sys.stderr, flush=True)
                 harness.renew()
             if not reached:
                 break
@@ -419,7 +420,11 @@ def injected(daemon: Daemon, call: str, fault: str) -> Iterator[None]:
         yield
     finally:
         tracer.terminate()
-        tracer.wait()
+        try:
+            tracer.wait(5)
+        except subprocess.TimeoutExpired:  # it can wait for ever for a process that was killed under it
+            tracer.kill()
+            tracer.wait()
 
 
 def died_within(daemon: Daemon, seconds: float) -> bool:
