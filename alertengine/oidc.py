@@ -1,6 +1,7 @@
 """Sign-in with an OpenID provider: the code flow with PKCE, and every check that its answer needs.
 
-All requests go through the one HTTP client, with its deadline and its guard; the clock is the engine's.
+All requests go through the one HTTP client, with its deadline and its guard. The provider's times are judged by the
+wall clock, as the provider has them; how long somebody takes, by effective time.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class OpenId:
         self._check_answer(known, answer)
         got = await self._redeem(known, redirect_uri, answer["code"], began["verifier"])
         claims = await self._claims(known, got["id_token"])
-        self._check_claims(claims, began["nonce"], self._clock.now())
+        self._check_claims(claims, began["nonce"], self._clock.wall())
         return self._identity(await self._told(known, got, claims), began)
 
     def _began(self, kept: str, state: str) -> dict[str, Any]:

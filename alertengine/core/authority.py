@@ -80,8 +80,8 @@ def operator(actor: Actor, reason: str | None = None) -> Asker:
     return Asker(actor=actor, role=Role.ADMIN, reason=reason)
 
 
-def person(contact: Contact, *, proven: bool, pin: PinShown, reason: str | None = None) -> Asker:
-    """Raises `NotAnApprover` for a viewer, and for whom is not verified."""
+def holder(contact: Contact, *, proven: bool, pin: PinShown, reason: str | None = None) -> Asker:
+    """Whoever a link or an address belongs to. Raises `NotAnApprover` for a viewer, and for whom is not verified."""
     if not may_decide(contact):
         raise NotAnApprover
     return Asker(actor=contact.actor, role=contact.role, proven=proven, pin=pin, reason=reason)

@@ -170,7 +170,7 @@ def _approval(engine: Engine, shown: str | None = None) -> Decision:
         event = authority.decide_for(incident, asker, _crowd(tx, incident), engine.rules, execution, told)
         claim = (incident.tenant_id, incident.id, incident.round, execution)
         if event.type is EventType.RECOVERY_AUTHORIZED and not links.claim_execution(tx, *claim):
-            raise NotAwaitingApproval
+            raise approval.refusal("standing.idle")
         return event
 
     return decide
@@ -201,7 +201,7 @@ async def _by_link(
             told["signed_in"] = proof.email
         event = decision(tx, incident, claims, asks, told)
         if not links.spend(tx, claims.tenant_id, claims.incident_id, claims.jti, tx.now(engine.now())):
-            raise TokenUsed
+            raise _used(tx, incident, claims)
         state = _append(engine, tx, incident, event)
         _send_next(engine, tx, incident, contact)
         return state
@@ -263,11 +263,16 @@ def _check_active(tenant: Tenant | None) -> None:
 def _check_unused(tx: Transaction, incident: Incident, claims: Claims) -> None:
     used = tx.fetch(links.used_at(claims.tenant_id, claims.incident_id, claims.jti))
     if used is not None:
-        said = Said("refused.TOKEN_USED", {"standing": approval.stands(incident)})
-        if _is_void(tx, claims) and reissuable(incident):
-            said = Said("refused.TOKEN_EXPIRED", {})
-        execution = incident.execution.to_json() if incident.execution else None
-        raise approval.told(said, TokenUsed, stage=str(incident.stage), execution=execution)
+        raise _used(tx, incident, claims)
+
+
+def _used(tx: Transaction, incident: Incident, claims: Claims) -> Refused:
+    """What the first tap did, for whoever taps again."""
+    said = Said("refused.TOKEN_USED", {"standing": approval.stands(incident)})
+    if _is_void(tx, claims) and reissuable(incident):
+        said = Said("refused.TOKEN_EXPIRED", {})
+    execution = incident.execution.to_json() if incident.execution else None
+    return approval.told(said, TokenUsed, stage=str(incident.stage), execution=execution)
 
 
 def _is_void(tx: Transaction, claims: Claims) -> bool:

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alertengine.core import authority
 from alertengine.core.approval import refusal
 from alertengine.core.authority import Asker, PinShown
-from alertengine.core.authority import person as asking
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.model import Contact
 from alertengine.core.people import may_decide, name_key
@@ -52,7 +52,7 @@ def asker(tx: Transaction, holder: Contact, proof: Proof, pin: PinShown) -> Aske
     """Whom the decision function is asked about."""
     contact = decider(tx, holder, proof)
     proven = not holder.shared or proof.email is not None
-    return asking(contact, proven=proven, pin=pin, reason=proof.reason)
+    return authority.holder(contact, proven=proven, pin=pin, reason=proof.reason)
 
 
 async def show_pin(engine: Engine, incident: Incident, holder: Contact, proof: Proof) -> PinShown:

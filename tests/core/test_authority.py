@@ -18,9 +18,9 @@ from alertengine.core.authority import (
     Rules,
     decide_against,
     decide_for,
+    holder,
     may_break_glass,
     operator,
-    person,
 )
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident
@@ -52,7 +52,7 @@ EVERYBODY = Crowd((TARIRO, RUDO, CHIPO))
 
 
 def asks(who: Contact, **more: Any) -> Asker:
-    return person(who, **{"proven": True, "pin": PinShown.MISSING, **more})
+    return holder(who, **{"proven": True, "pin": PinShown.MISSING, **more})
 
 
 def proposing(

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -96,7 +97,7 @@ def browser() -> httpx2.AsyncClient:
 
 @pytest.fixture
 async def stage(world: World) -> AsyncIterator[Stage]:
-    idp = Idp(now=world.engine.now)
+    idp = Idp(now=world.clock.now)
 
     def provider(url: str) -> Any:
         idp.issuer = url
@@ -105,7 +106,7 @@ async def stage(world: World) -> AsyncIterator[Stage]:
     await knows(world)
     async with (
         listening(provider) as issuer,
-        daemon(world, issuer, SECRET, world.clock) as url,
+        daemon(world, issuer, SECRET, world.engine.clock) as url,
         browser() as client,
     ):
         yield Stage(world, idp, url, client)
@@ -307,6 +308,14 @@ async def test_who_takes_too_long_begins_again(stage: Stage) -> None:
     back = await stage.through(await stage.begin())
     stage.world.clock.advance(601)
     assert "too long" in (await stage.browser.get(back)).text
+
+
+async def test_a_wall_clock_that_was_set_back_keeps_nobody_out(stage: Stage) -> None:
+    """Effective time stays where it was, an hour ahead of the provider's."""
+    stage.world.clock.set_wall(stage.world.clock.wall() - timedelta(hours=1))
+    assert stage.world.engine.now() - stage.world.clock.wall() > timedelta(minutes=59)
+    assert (await stage.sign_in()).status_code == 303
+    assert (await stage.look()).status_code == 200
 
 
 @pytest.mark.parametrize(
