@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Any
 
-from alertengine.core.events import NewEvent, SystemEventType
+from alertengine.core.events import SystemEventType
 from alertengine.core.given import Given
 from alertengine.core.model import Actor, Contact, Role, Tenant
 from alertengine.core.people import name_key
 from alertengine.errors import AlertEngineError, Invalid, NotFound
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.identity import note, put_mailbox
 from alertengine.pipeline.invite import by_link_alone
 from alertengine.pipeline.onboard import NewContact, check_plan, new_contact
 from alertengine.pipeline.verify import send_code
-from alertengine.store import directory, moves, people, system
+from alertengine.store import directory, moves, people
 from alertengine.store.base import Transaction
 
 log = logging.getLogger(__name__)
+
+_KEPT = ("name", "channel", "address", "role", "verified_at", "language", "given_by", "shared")
+"""What of a contact can change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,15 @@ class ContactChange:
     address: str | None = None
     role: Role | None = None
     language: str | None = None
+    email: str | None = None
+    shared: bool | None = None
     given_by: Given = Given.OPERATOR
 
 
 async def add(engine: Engine, tenant: Tenant, new: NewContact, actor: Actor, given: Given) -> Contact:
     """Told from now on, once their address is verified."""
     _check_role(new.role, given)
+    _check_known_by(new.email, new.shared or None, given)
     contact = new_contact(engine, tenant.id, new, given)
     check_plan(engine, tenant, None, (contact,))
 
@@ -43,7 +49,9 @@ async def add(engine: Engine, tenant: Tenant, new: NewContact, actor: Actor, giv
         _check_free(tx.fetch(directory.contacts(tenant.id)), contact)
         _leave(tx, contact)
         directory.add_contact(tx, contact)
-        _note(engine, tx, contact, SystemEventType.CONTACT_ADDED, actor)
+        if new.email is not None:
+            put_mailbox(tx, tenant.id, contact.name, new.email)
+        note(engine, tx, contact, SystemEventType.CONTACT_ADDED, actor)
 
     await engine.store.transact(work)
     _ask_for_proof(engine, contact)
@@ -58,12 +66,17 @@ async def change(
         after = _changed(engine, before, wanted)
         check_plan(engine, tenant, None, (after,))
         _check_free([c for c in tx.fetch(directory.contacts(tenant.id)) if c.id != contact_id], after)
-        if after != before:
+        changed = [name for name in _KEPT if getattr(after, name) != getattr(before, name)]
+        if changed:
             directory.put_contact(tx, after)
             _leave(tx, before, after if wanted.given_by is Given.OPERATOR else None)
             if moves.moved(before, after):
                 moves.leave(tx, before, lambda: engine.new_id("lnk"), tx.now(engine.now()))
-            _note(engine, tx, after, SystemEventType.CONTACT_CHANGED, actor)
+        if wanted.email is not None:
+            put_mailbox(tx, tenant.id, after.name, wanted.email)
+            changed.append("email")
+        if changed:
+            note(engine, tx, after, SystemEventType.CONTACT_CHANGED, actor, changed)
         return after
 
     after = await engine.store.transact(work)
@@ -79,7 +92,7 @@ async def remove(engine: Engine, tenant: Tenant, contact_id: str, actor: Actor, 
         _check_viewer(contact, given)
         directory.remove_contact(tx, contact, engine.now())
         _leave(tx, contact)
-        _note(engine, tx, contact, SystemEventType.CONTACT_REMOVED, actor)
+        note(engine, tx, contact, SystemEventType.CONTACT_REMOVED, actor)
 
     await engine.store.transact(work)
 
@@ -94,6 +107,7 @@ def _found(tx: Transaction, tenant: str, contact_id: str) -> Contact:
 def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
     _check_viewer(before, wanted.given_by)
     _check_role(wanted.role or before.role, wanted.given_by)
+    _check_known_by(wanted.email, wanted.shared, wanted.given_by)
     moves = wanted.channel not in (None, before.channel) or wanted.address not in (None, before.address)
     new = NewContact(
         name=before.name if wanted.name is None else wanted.name,
@@ -101,6 +115,7 @@ def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
         address=before.address if wanted.address is None else wanted.address,
         role=wanted.role or before.role,
         language=wanted.language or before.language,
+        shared=before.shared if wanted.shared is None else wanted.shared,
     )
     checked = new_contact(engine, before.tenant_id, new, wanted.given_by if moves else before.given_by)
     kept = {"id": before.id} if moves else {"id": before.id, "verified_at": before.verified_at}
@@ -132,6 +147,12 @@ def _check_role(role: Role, given: Given) -> None:
         raise Invalid("role: with a tenant's key a viewer; approvers are named by the operator")
 
 
+def _check_known_by(email: str | None, shared: bool | None, given: Given) -> None:
+    """Whoever names the mailbox names who decides where several read."""
+    if given is Given.TENANT and (email is not None or shared is not None):
+        raise Invalid("email, shared: by what somebody is known is said by the operator alone")
+
+
 def _check_free(beside: list[Contact], contact: Contact) -> None:
     if (contact.name, contact.channel, contact.address) in ((c.name, c.channel, c.address) for c in beside):
         raise Invalid("contacts: this contact is there already")
@@ -147,14 +168,3 @@ async def _prove(engine: Engine, contact: Contact) -> None:
         await send_code(engine, contact.tenant_id, contact.id)
     except AlertEngineError as error:
         log.warning("No code was sent to %s: %s", contact.id, error)
-
-
-def _note(engine: Engine, tx: Transaction, contact: Contact, kind: SystemEventType, actor: Actor) -> None:
-    data: dict[str, Any] = {
-        "tenant_id": contact.tenant_id,
-        "contact_id": contact.id,
-        "name": contact.name,
-        "channel": contact.channel,
-        "role": str(contact.role),
-    }
-    system.note(tx, contact.id, NewEvent(type=kind, data=data, actor=actor), engine.now())

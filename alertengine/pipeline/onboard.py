@@ -17,6 +17,7 @@ from alertengine.core.model import ActionSpec, Contact, Risk, Role, Service, Ten
 from alertengine.core.plans import DEFAULT_PLAN, Feature, require, require_feature
 from alertengine.errors import ConfigError, Invalid
 from alertengine.pipeline.engine import Engine
+from alertengine.pipeline.identity import put_mailbox
 from alertengine.pipeline.invite import ask
 from alertengine.pipeline.keys import NewKey, issue
 from alertengine.signing import webhook_key
@@ -34,6 +35,10 @@ class NewContact:
     secret: str | None = None
     """Its own bot token or webhook URL, kept sealed."""
     language: str | None = None
+    email: str | None = None
+    """The mailbox they sign in with; empty takes it away."""
+    shared: bool = False
+    """Several people read at this address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,9 @@ async def onboard(engine: Engine, application: Application) -> Onboarded:
         directory.add_service(tx, service)
         for contact in contacts:
             directory.add_contact(tx, contact)
+        for new in application.contacts:
+            if new.email:
+                put_mailbox(tx, tenant.id, checked_name("contacts: name", new.name), new.email)
         _log(tx, engine, tenant, service)
         return issue(tx, tenant.id, engine.now())
 
@@ -230,6 +238,7 @@ def new_contact(engine: Engine, tenant: str, new: NewContact, given: Given) -> C
         role=new.role,
         language=new.language,
         given_by=given,
+        shared=new.shared,
     )
     if new.language not in (None, *LANGUAGES):
         raise Invalid(f"contacts: {new.language!r} is not a language; choose from {', '.join(LANGUAGES)}")

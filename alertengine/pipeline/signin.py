@@ -12,6 +12,7 @@ from alertengine.core.people import name_key
 from alertengine.core.plans import Feature, plan_of
 from alertengine.errors import SignInFailed, TokenInvalid
 from alertengine.passes import Pass, Purpose
+from alertengine.pipeline import identity as known_by
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Identity
 from alertengine.store import directory, passes, people
@@ -81,6 +82,13 @@ async def _words(engine: Engine, person: Person) -> Words:
 
 async def end_session(engine: Engine, session: Session) -> None:
     await engine.store.transact(lambda tx: passes.end(tx, session.jti, engine.now()))
+
+
+async def set_own_pin(engine: Engine, session: Session, sealed: str) -> None:
+    """For every tenant that knows them by this mailbox."""
+    for person in session.people:
+        contact = (await _addresses(engine, person))[0]
+        await known_by.set_pin(engine, contact, sealed, contact.actor)
 
 
 async def _known(engine: Engine, email: str, tenants: tuple[str, ...] | None) -> tuple[Person, ...]:

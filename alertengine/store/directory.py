@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 
 from alertengine.core.cost import Value
@@ -183,7 +182,8 @@ def add_contact(tx: Transaction, new: Contact) -> None:
 
 def put_contact(tx: Transaction, contact: Contact) -> None:
     tx.execute(
-        "UPDATE contact SET name = ?, channel = ?, address = ?, role = ?, verified_at = ?, language = ?, given_by = ?"
+        "UPDATE contact SET name = ?, channel = ?, address = ?, role = ?, verified_at = ?, language = ?, given_by = ?,"
+        " shared = ?"
         " WHERE id = ? AND tenant = ?",
         contact.name,
         contact.channel,
@@ -192,6 +192,7 @@ def put_contact(tx: Transaction, contact: Contact) -> None:
         rfc3339(contact.verified_at) if contact.verified_at else None,
         contact.language,
         str(contact.given_by),
+        int(contact.shared),
         contact.id,
         contact.tenant_id,
     )
@@ -223,10 +224,14 @@ def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> boo
     )
 
 
-def share(tx: Transaction, tenant: str, contacts: Sequence[str], *, shared: bool) -> None:
-    """Whether several people read at these addresses."""
-    for contact in contacts:
-        tx.execute("UPDATE contact SET shared = ? WHERE id = ? AND tenant = ?", int(shared), contact, tenant)
+def share(tx: Transaction, contact: Contact, *, shared: bool) -> None:
+    """Whether several people read at this address."""
+    tx.execute(
+        "UPDATE contact SET shared = ? WHERE id = ? AND tenant = ?",
+        int(shared),
+        contact.id,
+        contact.tenant_id,
+    )
 
 
 _TENANT = "id, name, plan, status, created_at, notification_channel"

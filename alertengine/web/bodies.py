@@ -18,6 +18,7 @@ Url = Annotated[str, Field(min_length=1, max_length=2000)]
 RoleName = Annotated[Role, Field(strict=False)]
 Code = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 """Of a language."""
+Mailbox = Annotated[str, Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
 
 
 class Strict(BaseModel):
@@ -33,6 +34,10 @@ class ContactBody(Strict):
     role: RoleName = Role.APPROVER
     language: Code | None = None
     """The code of the language they are told in; else the daemon's."""
+    email: Mailbox | None = None
+    """The mailbox they sign in with. By the operator alone, as `shared`."""
+    shared: bool = False
+    """Several people read at this address, so that a decision from there needs a sign-in."""
 
     def person(self) -> NewContact:
         return NewContact(**self.model_dump())

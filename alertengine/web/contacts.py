@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from alertengine.core.model import Contact
+from alertengine.core.people import name_key
 from alertengine.errors import NotFound
 from alertengine.pipeline import contacts, limits
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.invite import ask
-from alertengine.store import directory
+from alertengine.store import directory, people
 from alertengine.tools import SEALED
 from alertengine.web.auth import OwnTenant, Who, tenant_of
-from alertengine.web.bodies import Code, ContactBody, RoleName, Short, Strict
+from alertengine.web.bodies import Code, ContactBody, Mailbox, RoleName, Short, Strict
 
 
 class ContactChangeBody(Strict):
-    """What is given is changed; a new channel or address is verified anew."""
+    """What is given is changed; a new channel or address is verified anew; an empty `email` takes it away."""
 
     name: Short | None = None
     channel: Short | None = None
     address: Annotated[str, Field(max_length=2000)] | None = None
     role: RoleName | None = None
     language: Code | None = None
+    email: Mailbox | Literal[""] | None = None
+    shared: bool | None = None
 
 
 def router(engine: Engine) -> APIRouter:
@@ -35,7 +38,8 @@ def router(engine: Engine) -> APIRouter:
     async def get_contacts(tenant_id: OwnTenant) -> dict[str, Any]:
         """Who is told, and whether they are verified."""
         found = await engine.store.fetch(directory.contacts(tenant_id))
-        return {"contacts": [contact_json(contact) for contact in found]}
+        known = {p.name: p.email for p in await engine.store.fetch(people.persons(tenant_id))}
+        return {"contacts": [_json(contact, known.get(name_key(contact.name))) for contact in found]}
 
     @routes.post("", status_code=201)
     async def post_contact(tenant_id: OwnTenant, body: ContactBody, who: Who) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def router(engine: Engine) -> APIRouter:
             limits.spend(engine, "code", tenant_id)
         tenant = await tenant_of(engine, tenant_id)
         made = await contacts.add(engine, tenant, body.person(), who.actor, who.given)
-        return {"tenant_id": tenant_id, **contact_json(made)}
+        return {"tenant_id": tenant_id, **await _told(engine, made)}
 
     @routes.patch("/{contact_id}")
     async def patch_contact(
@@ -56,7 +60,7 @@ def router(engine: Engine) -> APIRouter:
         wanted = contacts.ContactChange(**body.model_dump(), given_by=who.given)
         tenant = await tenant_of(engine, tenant_id)
         after = await contacts.change(engine, tenant, contact_id, wanted, who.actor)
-        return {"tenant_id": tenant_id, **contact_json(after)}
+        return {"tenant_id": tenant_id, **await _told(engine, after)}
 
     @routes.delete("/{contact_id}")
     async def delete_contact(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
@@ -78,7 +82,12 @@ def router(engine: Engine) -> APIRouter:
     return routes
 
 
-def contact_json(contact: Contact) -> dict[str, Any]:
+async def _told(engine: Engine, contact: Contact) -> dict[str, Any]:
+    person = await engine.store.fetch(people.person(contact.tenant_id, contact.name))
+    return _json(contact, person.email if person else None)
+
+
+def _json(contact: Contact, email: str | None) -> dict[str, Any]:
     return {
         "contact_id": contact.id,
         "name": contact.name,
@@ -86,5 +95,7 @@ def contact_json(contact: Contact) -> dict[str, Any]:
         "address": "(kept sealed)" if contact.address.startswith(SEALED) else contact.address,
         "role": str(contact.role),
         "language": contact.language,
+        "email": email,
+        "shared": contact.shared,
         "verified": contact.verified_at is not None,
     }

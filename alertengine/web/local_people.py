@@ -9,14 +9,15 @@ from pydantic import Field
 
 from alertengine.core.model import Contact
 from alertengine.core.people import name_key
-from alertengine.errors import Invalid, NotFound
+from alertengine.errors import NotFound
 from alertengine.pins import seal_pin
-from alertengine.pipeline import viewing
+from alertengine.pipeline import identity, viewing
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
 from alertengine.store import people as kept
 from alertengine.store.people import Person
-from alertengine.web.bodies import Strict
+from alertengine.web.auth import AT_TERMINAL
+from alertengine.web.bodies import Mailbox, Strict
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -43,7 +44,7 @@ class PinBody(PersonBody):
 
 
 class EmailBody(PersonBody):
-    email: Annotated[str, Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Mailbox | None = None
 
 
 class SharedBody(PersonBody):
@@ -66,26 +67,24 @@ def _people(routes: APIRouter, engine: Engine) -> None:
     @routes.post("/people/pin")
     async def post_pin(body: PinBody) -> dict[str, Any]:
         tenant = await the_tenant(engine, body.tenant)
-        name = (await people(engine, tenant, body.name))[0].name
+        contact = (await people(engine, tenant, body.name))[0]
         sealed = None if body.pin is None else seal_pin(body.pin)
-        await engine.store.transact(lambda tx: kept.set_pin(tx, tenant, name, sealed))
-        return {"tenant_id": tenant, "name": name, "pin": sealed is not None}
+        await identity.set_pin(engine, contact, sealed, AT_TERMINAL.actor)
+        return {"tenant_id": tenant, "name": contact.name, "pin": sealed is not None}
 
     @routes.post("/people/email")
     async def post_email(body: EmailBody) -> dict[str, Any]:
         tenant = await the_tenant(engine, body.tenant)
-        name = (await people(engine, tenant, body.name))[0].name
-        if not await engine.store.transact(lambda tx: kept.set_email(tx, tenant, name, body.email)):
-            raise Invalid(f"Somebody else of this tenant signs in with {body.email}.")
-        return {"tenant_id": tenant, "name": name, "email": body.email}
+        contact = (await people(engine, tenant, body.name))[0]
+        await identity.set_mailbox(engine, contact, body.email, AT_TERMINAL.actor)
+        return {"tenant_id": tenant, "name": contact.name, "email": body.email}
 
     @routes.post("/people/shared")
     async def post_shared(body: SharedBody) -> dict[str, Any]:
         tenant = await the_tenant(engine, body.tenant)
         found = await people(engine, tenant, body.name)
-        ids = [c.id for c in found]
-        await engine.store.transact(lambda tx: directory.share(tx, tenant, ids, shared=body.shared))
-        return {"tenant_id": tenant, "contacts": ids, "shared": body.shared}
+        await identity.share(engine, found, AT_TERMINAL.actor, shared=body.shared)
+        return {"tenant_id": tenant, "contacts": [c.id for c in found], "shared": body.shared}
 
 
 async def _listed(engine: Engine, tenant: str) -> list[dict[str, Any]]:

@@ -16,8 +16,6 @@ from alertengine.pins import seal_pin
 from alertengine.pipeline import limits, signin
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.signin import Session
-from alertengine.store import people
-from alertengine.store.base import Transaction
 from alertengine.web import session
 from alertengine.web.caller import caller, household
 from alertengine.web.page import SYMBOLS, page
@@ -113,11 +111,7 @@ def _pin(routes: APIRouter, engine: Engine) -> None:
         except (Invalid, Refused) as error:
             return _pin_page(engine, request, found, retold(error, found.words))
 
-        def work(tx: Transaction) -> None:
-            for person in found.people:
-                people.set_pin(tx, person.tenant_id, person.name, sealed)
-
-        await engine.store.transact(work)
+        await signin.set_own_pin(engine, found, sealed)
         words = found.words
         return _say(request, words, "good", words("pin.done"), words("sign.incidents"), "incidents")
 

@@ -29,7 +29,7 @@ def test_what_is_guessed_first_is_refused(cli: Any, pin: str) -> None:
 def test_mailboxes_and_shared_addresses(cli: Any) -> None:
     cli.onboard("--contact", "Rudo=")
     cli("people", "email", "Tariro", "T@Example.com")
-    assert "Somebody else" in cli("people", "email", "Rudo", "t@example.com", code=2).stderr
+    assert "somebody else" in cli("people", "email", "Rudo", "t@example.com", code=2).stderr
     cli("people", "email", "Rudo", code=2)
     cli("people", "shared", "Rudo")
     rows = {row["name"]: row for row in cli.json("people", "list")["people"]}

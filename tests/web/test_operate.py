@@ -11,7 +11,7 @@ from asking import Asking, asking
 
 from alertengine.core.given import Given
 from alertengine.pipeline.poll import poll
-from alertengine.store import directory
+from alertengine.store import directory, system
 from alertengine.testing import RecordingChannel, critical_report
 from world import World
 
@@ -145,6 +145,33 @@ async def test_a_tenant_s_key_makes_nobody_an_approver(ask: Asking, world: World
         answer = await ask("PATCH", f"{path}/{who['contact_id']}", change, key=key)
         assert answer.status_code == 422
     assert (await ask("PATCH", f"{path}/{made['contact_id']}", {"role": "approver"})).status_code == 200
+
+
+async def test_by_what_somebody_is_known_is_said_by_the_operator_and_on_record(
+    ask: Asking, world: World
+) -> None:
+    told = {"channel": "console", "address": "x"}
+    own = [{**told, "name": "Rudo", "email": "R@example.com"}, {**told, "name": "#ops", "shared": True}]
+    made = await ask.onboard(contacts=own)
+    path = f"/tenant/{made['tenant_id']}/contacts"
+    rudo, ops = (await ask("GET", path)).json()["contacts"]
+    assert (rudo["email"], rudo["shared"]) == ("r@example.com", False)
+    assert (ops["email"], ops["shared"]) == (None, True)
+
+    kept = await ask("PATCH", f"{path}/{ops['contact_id']}", {"language": "sn"})
+    assert kept.json()["shared"] is True, "a change of something else leaves it as it is"
+    taken = {**told, "name": "Chipo", "email": "r@example.com"}
+    assert (await ask("POST", path, taken)).status_code == 422
+    assert len((await ask("GET", path)).json()["contacts"]) == 2, "nothing of what was refused is kept"
+    viewer = {**told, "name": "Chipo", "role": "viewer"}
+    for more in ({"email": "c@example.com"}, {"shared": True}):
+        assert (await ask("POST", path, {**viewer, **more}, key=made["api_key"])).status_code == 422
+
+    changed = await ask("PATCH", f"{path}/{rudo['contact_id']}", {"email": "", "shared": True})
+    assert (changed.json()["email"], changed.json()["shared"]) == (None, True)
+    events = await world.engine.store.fetch(system.about(rudo["contact_id"], 9))
+    assert [e.data.get("changed") for e in events] == [["shared", "email"]]
+    assert "r@example.com" not in str(events[0].data)
 
 
 async def test_whoever_is_removed_is_told_nothing_and_decides_nothing(ask: Asking, world: World) -> None:
