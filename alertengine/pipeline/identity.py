@@ -1,4 +1,4 @@
-"""By what people are known beside their addresses: their mailbox, their PIN. It is on record that it changed, not to what."""
+"""By what people are known beside their addresses: mailbox and PIN. On record is that it changed, not to what."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from tenancy import add_and_remove, export, look_after
 
 from alertengine.testing import critical_report, healthy_report
 
@@ -156,6 +157,17 @@ def test_commands_go_through_it(daemon: Daemon) -> None:
     assert "authorized test" in followed.stderr
     assert "already authorized" in daemon.run("approve", incident, "--yes", code=1).stderr
     assert "authorized test" in daemon.run("audit", incident).stdout
+
+
+def test_tenants_are_looked_after_through_it(daemon: Daemon, cli: Any) -> None:
+    """The commands run in this process; the daemon is another, and alone writes the store."""
+    cli.data = daemon.data
+    made = cli.onboard()
+    tenant = made["tenant_id"]
+    look_after(cli, tenant, made["api_key"])
+    add_and_remove(cli, tenant)
+    export(cli, tenant, cli.json("test", tenant)["incident_id"])
+    assert cli.json("status")["daemon"] is True
 
 
 def test_what_it_refuses_is_told_in_its_words(daemon: Daemon) -> None:
