@@ -31,10 +31,9 @@ def look_after(cli: Any, tenant: str, key: str) -> None:
     assert states[old] == "revoked"
 
 
-def add_and_remove(cli: Any, tenant: str) -> None:
+def add_and_remove(cli: Any, tenant: str, url: str = "http://127.0.0.1:1/health/alerts") -> None:
     """A service and a contact of it."""
     of = ("--tenant", tenant)
-    url = "http://127.0.0.1:1/health/alerts"
     added = cli.json("services", "add", "orders", "--health-url", url, "--min-score", "40", *of)
     assert added["thresholds"] == {"min_score_to_alert": 40}
     assert "is changed" in cli("services", "change", "orders", "--name", "shop", *of).stderr

@@ -159,13 +159,14 @@ def test_commands_go_through_it(daemon: Daemon) -> None:
     assert "authorized test" in daemon.run("audit", incident).stdout
 
 
-def test_tenants_are_looked_after_through_it(daemon: Daemon, cli: Any) -> None:
+def test_tenants_are_looked_after_through_it(daemon: Daemon, cli: Any, tmp_path: Path) -> None:
     """The commands run in this process; the daemon is another, and alone writes the store."""
     cli.data = daemon.data
     made = cli.onboard()
     tenant = made["tenant_id"]
     look_after(cli, tenant, made["api_key"])
-    add_and_remove(cli, tenant)
+    with service(tmp_path) as url:
+        add_and_remove(cli, tenant, url)
     export(cli, tenant, cli.json("test", tenant)["incident_id"])
     assert cli.json("status")["daemon"] is True
 
