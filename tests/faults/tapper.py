@@ -7,10 +7,10 @@ import json
 import sys
 
 
-async def tap(port: int, token: str) -> tuple[int, str | None, bool]:
+async def tap(port: int, token: str, decision: str = "confirm") -> tuple[int, str | None, bool]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = f"token={token}"
-    head = "POST /action/recover/confirm HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    head = f"POST /action/recover/{decision} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
     form = "content-type: application/x-www-form-urlencoded\r\n"
     writer.write(f"{head}{form}content-length: {len(body)}\r\n\r\n{body}".encode())
     raw = await reader.read()
