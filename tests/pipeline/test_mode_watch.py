@@ -12,7 +12,7 @@ from alertengine.pipeline.mode import look
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.status import status
 from alertengine.store.base import Query, Transaction
-from alertengine.testing import critical_report
+from alertengine.testing import critical_report, healthy_report
 from world import World
 
 
@@ -79,6 +79,21 @@ async def test_a_failing_channel_degrades_and_tells_nobody(world: World) -> None
     await settle(world)
     assert len(world.channel.sent) == before
     assert await modes(world) == ["DEGRADED"]
+
+
+async def test_a_service_whose_redis_fails_degrades_until_it_has_been_well_for_a_while(world: World) -> None:
+    service = world.service.id
+    world.source.report = healthy_report(storage={"mode": "redis", "state": "degraded", "dropped": 0})
+    await world.tick()
+    found = await status(world.engine)
+    reason = f"{service}: its redis storage fails, it measures from memory"
+    assert (found["mode"], found["reasons"]) == ("DEGRADED", [reason])
+    world.source.report = healthy_report()
+    await world.tick()
+    assert (await status(world.engine))["mode"] == "DEGRADED"
+    await world.tick(LEAVE_AFTER_S)
+    assert (await status(world.engine))["mode"] == "NORMAL"
+    assert await modes(world) == ["DEGRADED", "NORMAL"]
 
 
 async def test_a_loop_that_stands_still_degrades(world: World) -> None:
