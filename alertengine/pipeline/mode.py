@@ -26,11 +26,12 @@ STALLED_AFTER_S = 30.0
 
 async def look(engine: Engine) -> Condition:
     """Look at every part now, record a change of mode, and tell people where it is an emergency."""
-    before = engine.memory.condition
     _see_clock(engine)
     await engine.store.watch()
-    after = before.see(await _facts(engine), engine.clock.monotonic())
-    engine.memory.condition = after
+    facts = await _facts(engine)
+    # Several may look at once, and one of them tells of a change: nothing is awaited from here to there.
+    before = engine.memory.condition
+    engine.memory.condition = after = before.see(facts, engine.clock.monotonic())
     if before.mode is not after.mode:
         log.warning("Mode %s. %s", after.mode, "; ".join(after.reasons))
         _note(engine, SystemEventType.MODE_CHANGED, mode=str(after.mode), reasons=after.reasons)
@@ -99,13 +100,12 @@ def _storage(service_id: str, watch: Watch) -> Fact:
 
 async def _record(engine: Engine) -> None:
     """Write down what happened to the daemon itself, what could not be written at its time too."""
-    events = list(engine.memory.unrecorded)
+    events, engine.memory.unrecorded = engine.memory.unrecorded, []
     name = engine.new_id("mode")
     try:
         await engine.store.transact(lambda tx: tx.append(SYSTEM_TREE, name, events, 0, engine.now()))
     except AlertEngineError:
-        return  # they are kept for the next look
-    del engine.memory.unrecorded[: len(events)]
+        engine.memory.unrecorded[:0] = events  # for the next look
 
 
 def _note(engine: Engine, kind: SystemEventType, **data: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from dataclasses import replace
@@ -61,8 +62,8 @@ async def test_a_store_that_cannot_be_written_is_an_emergency_that_people_hear_o
 async def test_people_hear_of_an_emergency_once_also_those_who_name_a_kind(world: World) -> None:
     world.engine = replace(world.engine, channels={"pager": world.channel})
     world.engine.store.seal("the ledger does not verify")
-    for _ in range(5):
-        await look(world.engine)
+    for _ in range(3):
+        await asyncio.gather(*(look(world.engine) for _ in range(3)))
         await settle(world)
     assert len(world.channel.sent) == 1
     assert (await status(world.engine))["reasons"] == ["the ledger does not verify"]
@@ -85,7 +86,7 @@ async def test_a_service_whose_redis_fails_degrades_until_it_has_been_well_for_a
     service = world.service.id
     world.source.report = healthy_report(storage={"mode": "redis", "state": "degraded", "dropped": 0})
     await world.tick()
-    found = await status(world.engine)
+    found, *_ = await asyncio.gather(*(status(world.engine) for _ in range(3)))
     reason = f"{service}: its redis storage fails, it measures from memory"
     assert (found["mode"], found["reasons"]) == ("DEGRADED", [reason])
     world.source.report = healthy_report()
