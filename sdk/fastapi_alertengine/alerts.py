@@ -9,6 +9,7 @@ from .buckets import quantiles, value
 from .cells import Cell
 from .finding import Finding
 from .health import NEAR
+from .usual import together
 from .window import SLICE_S
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _latency(monitor: Monitor, now: float, finding: Finding) -> tuple[str, float
     window = monitor.intake.total if cell is None else cell.window
     counts, _ = window.recent(int(now // SLICE_S) - 2)
     p95 = 1000 * quantiles(counts, (0.95,))[0]
-    limit, usual = _limits(cell)
+    limit, usual = _mixture(monitor, p95) if cell is None else _limits(cell)
     over = f"over {limit:.0f} ms" if limit else "longer than usual for their route"
     text = f"{_percent(finding.share)} of requests take {over}, usually {_percent(finding.usual)}"
     text += f"; P95 {p95:.0f} ms" if p95 else "; none has ended"
@@ -85,9 +86,18 @@ def _latency(monitor: Monitor, now: float, finding: Finding) -> tuple[str, float
     return text, p95, limit, usual if p95 and usual else None
 
 
-def _limits(cell: Cell | None) -> tuple[float, float]:
+def _mixture(monitor: Monitor, p95: float) -> tuple[float, float]:
+    """No limit holds for all routes; the usual P95 of all of them, where theirs now is over it.
+
+    Where the slow ones are too few to show in it, the share alone tells.
+    """
+    usual = 1000 * together(cell.usual.hours for cell in monitor.cells).quantile(0.95)
+    return 0.0, usual if p95 > usual else 0.0
+
+
+def _limits(cell: Cell) -> tuple[float, float]:
     """What is slow for a route and its usual 95th percentile, in ms; zeros where unknown."""
-    if cell is None or cell.bounds is None:
+    if cell.bounds is None:
         return 0.0, 0.0
     return 1000 * value(cell.bounds.slow), 1000 * cell.usual.hours.quantile(0.95)
 

@@ -68,6 +68,15 @@ class Memory:
         return sum(self.counts[limit // STEP + 1 :])
 
 
+def together(memories: Iterable[Memory]) -> Memory:
+    """How long requests of all of them take."""
+    known = [memory for memory in memories if memory.weight > 0]
+    whole = Memory(HALF_LIVES_S[0])
+    whole.weight = sum(memory.weight for memory in known)
+    whole.counts = array("f", map(sum, zip(*(memory.counts for memory in known))))
+    return whole
+
+
 class Usual:
     """Both memories of one route."""
 

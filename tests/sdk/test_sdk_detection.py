@@ -198,3 +198,12 @@ def test_trend_follows_time_not_polls(service):
     service.run(8, errors=1.0)
     told = {service.monitor.report()["health_score"]["trend"] for _ in range(30)}
     assert told == {"degrading"}
+
+
+def test_what_is_usual_for_all_routes_is_told_where_all_are_slow(service):
+    service.run(20, slow=8.0)
+    alerts = {(a["type"], a["route"]): a for a in service.monitor.report()["alerts"]}
+    whole = alerts["latency_spike", None]
+    assert 40 < whole["usual"] < 120
+    assert whole["value"] > 3 * whole["usual"]
+    assert f"usually {whole['usual']:.0f} ms" in whole["message"]
