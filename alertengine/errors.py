@@ -91,7 +91,7 @@ class Refused(AlertEngineError):
     status = 409
 
     def __init__(self, message: str | None = None, *, said: object = None, **details: Any) -> None:
-        """`said`: the same sentence for every language (`core.language.Said`)."""
+        """`said`: the same sentence for every language (`core.said.Said`)."""
         self.said = said
         self.details = details
         super().__init__(message)
@@ -281,16 +281,17 @@ class HttpError(AlertEngineError):
 
 
 class ModelFailed(AlertEngineError):
-    """The model gave no answer that can be used.
+    """The model gave no answer that can be used; `said` tells why in every language (`core.said.Said`).
 
     `charged`: tokens that were counted all the same; `unsure`: the provider may have worked on it, and nobody knows
     what it counts. `at_fault`: the provider itself failed, and is better left alone for a while.
     """
 
     def __init__(
-        self, reason: str, *, charged: Any = None, unsure: bool = False, at_fault: bool = False
+        self, said: Any, *, charged: Any = None, unsure: bool = False, at_fault: bool = False
     ) -> None:
+        self.said = said
         self.charged = charged
         self.unsure = unsure
         self.at_fault = at_fault
-        super().__init__(reason)
+        super().__init__(said.english)

@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 
-from alertengine.core.language import ENGLISH, Said
+from alertengine.core.said import Said
 from alertengine.errors import Invalid
 
 _COST = {"n": 2**14, "r": 8, "p": 1}
@@ -29,7 +29,7 @@ def seal_pin(pin: str) -> str:
 
 def _unfit(key: str) -> Invalid:
     said = Said(key)
-    return Invalid(said.by(ENGLISH), said=said)
+    return Invalid(said.english, said=said)
 
 
 def is_pin(pin: str, sealed: str) -> bool:

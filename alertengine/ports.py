@@ -11,6 +11,7 @@ from alertengine.core.diagnosis.model import Finding
 from alertengine.core.diagnosis.question import Question
 from alertengine.core.message import Message, MessageKind
 from alertengine.core.model import ActionSpec, Contact, Service
+from alertengine.core.said import Said
 from alertengine.core.snapshot import Snapshot
 from alertengine.core.spend import Prices, Usage
 from alertengine.errors import Fault
@@ -236,6 +237,8 @@ class Outcome:
     status: str
     detail: str
     facts: Mapping[str, Any]
+    said: Said | None = None
+    """The detail for every language, where it is ours."""
 
 
 class Action(Protocol):
@@ -286,7 +289,7 @@ class Model(Protocol):
     model: str
     prices: Prices
 
-    def complaint(self) -> str | None:
+    def complaint(self) -> Said | None:
         """Why it cannot be asked as it is configured; None where nothing speaks against it."""
 
     async def prepare(self) -> None:

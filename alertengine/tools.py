@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from alertengine.core.model import Contact
+from alertengine.core.said import Said
 from alertengine.http import Http
-from alertengine.ports import Clock
+from alertengine.ports import Clock, Outcome
 from alertengine.signing import Vault
 
 SEALED = "sealed:"
@@ -37,3 +39,9 @@ class Tools:
 def sealed(vault: Vault, address: str, secret: str) -> str:
     """A contact's address together with its own secret, so that the store does not hold it readable."""
     return SEALED + vault.seal(json.dumps({"address": address, "secret": secret}))
+
+
+def ended(status: str, key: str, facts: Mapping[str, Any], /, **values: object) -> Outcome:
+    """An outcome whose detail is a sentence of ours."""
+    said = Said(f"ran.{key}", values)
+    return Outcome(status=status, detail=said.english, facts=facts, said=said)

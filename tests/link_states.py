@@ -16,9 +16,9 @@ from alertengine.pipeline import approve
 from alertengine.pipeline.notify import record
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.rehearse import rehearse
-from alertengine.ports import Outcome
 from alertengine.store import directory
 from alertengine.testing import RESTART_POOL, critical_report, healthy_report
+from alertengine.tools import ended
 from world import World
 
 HOW = {"address": "192.0.2.7"}
@@ -143,8 +143,8 @@ async def verifying(world: World, polls: int = 20) -> str:
 
 async def _run(world: World, **outcome: Any) -> str:
     token = token_of(world)
-    said = {"status": "succeeded", "detail": "the app reports that it ran", "facts": {"duration_s": 2.1}}
-    world.action.outcome = Outcome(**{**said, **outcome})
+    reported = ended("succeeded", "app", {"duration_s": 2.1})
+    world.action.outcome = replace(reported, **outcome, said=None) if outcome else reported
     world.clock.advance(41)
     await approve.confirm(world.engine, token, HOW)
     await world.settle()

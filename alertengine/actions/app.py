@@ -15,7 +15,7 @@ from alertengine.errors import ConfigError, HttpError
 from alertengine.http import Response
 from alertengine.ports import Outcome, Run
 from alertengine.signing import webhook_headers
-from alertengine.tools import Tools
+from alertengine.tools import Tools, ended
 
 PREVIEW_TIMEOUT_S = 10.0
 
@@ -101,10 +101,10 @@ def _outcome(answer: Response) -> Outcome:
         "output": clean(str(said.get("result") or said.get("error") or ""), 2000),
     }
     if answer.ok and said.get("status") == "succeeded":
-        return Outcome(status="succeeded", detail="the app reports that it ran", facts=facts)
+        return ended("succeeded", "app", facts)
     if answer.status >= 500 and "status" not in said:
-        detail = f"the app answered HTTP {answer.status} without an outcome. It may or may not have run"
-        return Outcome(status="unknown", detail=detail, facts=facts)
-    ran = said.get("status") == "failed"
-    why = facts["output"] or f"the app answered HTTP {answer.status}"
-    return Outcome(status="failed", detail=str(why), facts={**facts, "ran": ran})
+        return ended("unknown", "app_unclear", facts, status=answer.status)
+    facts["ran"] = said.get("status") == "failed"
+    if facts["output"]:
+        return Outcome(status="failed", detail=str(facts["output"]), facts=facts)
+    return ended("failed", "app_http", facts, status=answer.status)

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from alertengine.core.diagnosis.redaction import redact
 from alertengine.core.model import ActionSpec, Risk
+from alertengine.core.said import Figure
 from alertengine.ports import Outcome, Run
-from alertengine.tools import Tools
+from alertengine.tools import Tools, ended
 
 OUTPUT_LIMIT = 16 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -95,8 +96,7 @@ class CommandAction:
         try:
             ran = await self._run(spec.params["argv"], self._env(spec), run, limit)
         except OSError as error:
-            detail = f"it could not be started: {error.strerror}"
-            return Outcome(status="failed", detail=detail, facts={"ran": False})
+            return ended("failed", "no_start", {"ran": False}, error=error.strerror)
         facts = {
             "ran": True,
             "exit_code": ran.exit_code,
@@ -106,12 +106,9 @@ class CommandAction:
             "duration_s": round(ran.duration_s, 3),
         }
         if ran.exit_code is None:
-            detail = f"stopped at its limit of {limit:g} s; part of it may have happened"
-            return Outcome(status="failed", detail=detail, facts={**facts, "timed_out": True})
-        status = "succeeded" if ran.exit_code == 0 else "failed"
-        return Outcome(
-            status=status, detail=f"exit {ran.exit_code} after {ran.duration_s:.1f} s", facts=facts
-        )
+            return ended("failed", "stopped", {**facts, "timed_out": True}, span=Figure(limit, "s"))
+        status, span = "succeeded" if ran.exit_code == 0 else "failed", Figure(ran.duration_s, "s")
+        return ended(status, "exit", facts, code=ran.exit_code, span=span)
 
     def _env(self, spec: ActionSpec) -> Mapping[str, str]:
         """From the configuration alone: secrets may be in it, so that the record has names and a hash."""

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from alertengine.core.diagnosis.redaction import redact
 from alertengine.core.given import Given
 from alertengine.core.model import ActionSpec, Risk
+from alertengine.core.said import Figure
 from alertengine.errors import HttpError
 from alertengine.http import Response
 from alertengine.ports import Outcome, Run
 from alertengine.signing import WebhookSecret, webhook_headers
-from alertengine.tools import Tools
+from alertengine.tools import Tools, ended
 
 PREVIEW_TIMEOUT_S = 10.0
 
@@ -82,11 +83,8 @@ class HttpAction:
             "output": redact(excerpt(answer)),
             "duration_s": took,
         }
-        return Outcome(
-            status="succeeded" if answer.ok else "failed",
-            detail=f"answered HTTP {answer.status} after {took:.1f} s",
-            facts=facts,
-        )
+        status = "succeeded" if answer.ok else "failed"
+        return ended(status, "http", facts, status=answer.status, span=Figure(took, "s"))
 
     async def _post(
         self, spec: ActionSpec, run: Run, url: str, timeout_s: float, *, dry_run: bool
@@ -128,9 +126,8 @@ def request_body(action: str, run: Run, *, dry_run: bool) -> bytes:
 def unanswered(error: HttpError) -> Outcome:
     """What no answer means: nothing was sent, so nothing ran; or it was, and nobody can know."""
     if not error.sent:
-        return Outcome(status="failed", detail=f"it could not be asked: {error}", facts={"ran": False})
-    detail = f"the request was sent, but no answer came ({error}). It may or may not have run"
-    return Outcome(status="unknown", detail=detail, facts={"error": str(error)})
+        return ended("failed", "unasked", {"ran": False}, error=str(error))
+    return ended("unknown", "unanswered", {"error": str(error)}, error=str(error))
 
 
 def excerpt(answer: Response, limit: int = 2000) -> str:

@@ -89,10 +89,10 @@ async def _by_model(settings: Settings, cases: list[tuple[str, str, Json]]) -> t
 
     grades, tokens, cost = [], 0, 0
     async with model_alone(settings) as model:
-        if model is None or model.complaint():
-            raise NotSo(
-                "No model can be asked: " + (model.complaint() or "" if model else "[diagnosis] provider")
-            )
+        if model is None:
+            raise NotSo("No model can be asked: [diagnosis] provider")
+        if complaint := model.complaint():
+            raise NotSo(f"No model can be asked: {complaint.english}")
         for case, truth, report in cases:
             question = ask({"service": case.partition("-")[2]}, report, None, (), ())
             try:

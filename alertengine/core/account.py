@@ -8,6 +8,8 @@ from typing import Any
 from alertengine.core.diagnosis.told import named_cause
 from alertengine.core.events import Event, EventType
 from alertengine.core.language import ENGLISH, Words
+from alertengine.core.said import spoken
+from alertengine.core.trouble import symptom
 
 
 def tell(event: Event, words: Words = ENGLISH) -> str:
@@ -15,9 +17,9 @@ def tell(event: Event, words: Words = ENGLISH) -> str:
     key = f"story.{event.type}"
     if not words.has(key):
         return _plainly(event)
-    fill = _FILLED.get(event.type, _nothing)
+    fill, data = _FILLED.get(event.type, _nothing), spoken(event.data, words)
     try:
-        values = _Fields(event.data, who=event.actor.name, **fill(event.data, words))
+        values = _Fields(data, who=event.actor.name, **fill(data, words))
         return words.texts[key].format_map(values).rstrip(" :")
     except (KeyError, TypeError, AttributeError):
         return _plainly(event)  # an older daemon wrote it with other fields; the rest must still be read
@@ -44,6 +46,10 @@ def span(seconds: float) -> str:
 
 def _nothing(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
     return {}
+
+
+def _detected(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    return {"reason": symptom(data, words)}
 
 
 def _diagnosed(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
@@ -85,6 +91,7 @@ def _resolved(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
 
 
 _FILLED: Mapping[str, Callable[[Mapping[str, Any], Words], dict[str, Any]]] = {
+    EventType.INCIDENT_DETECTED: _detected,
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _message,

@@ -9,8 +9,9 @@ from typing import Any
 
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
-from alertengine.core.language import ENGLISH, Said, Words
+from alertengine.core.language import ENGLISH, Words
 from alertengine.core.model import ActionSpec, Actor
+from alertengine.core.said import Said
 from alertengine.errors import ActionChanged, NotAwaitingApproval, Refused, TokenExpired, TokenInvalid
 
 AUDIENCE = "alertengine:recover"
@@ -136,7 +137,7 @@ def refusal(key: str, kind: type[Refused] = NotAwaitingApproval, **values: objec
 
 
 def told(said: Said, kind: type[Refused], **details: object) -> Refused:
-    return kind(said.by(ENGLISH), said=said, **details)
+    return kind(said.english, said=said, **details)
 
 
 def stood(incident: Incident) -> Refused:

@@ -13,6 +13,7 @@ from alertengine.core.incident import DECIDABLE, Execution, Incident
 from alertengine.core.language import Words
 from alertengine.core.message import MessageKind
 from alertengine.core.phrases import passed_on
+from alertengine.core.said import spoken
 from alertengine.core.trouble import measured, title
 
 
@@ -117,7 +118,7 @@ def _rejected(incident: Incident, words: Words) -> Contents:
 
 def _failed(incident: Incident, words: Words) -> Contents:
     run = _execution(incident)
-    detail = str((run.detail or {}).get("detail") or words("message.failed.bare"))
+    detail = str(spoken(run.detail or {}, words).get("detail") or words("message.failed.bare"))
     still = words("message.still", title=title(incident, words))
     parts = {"measured": still, "proposal": proposal(incident, words)}
     return _lines(words("message.failed", action=run.action, detail=detail), parts)
@@ -143,7 +144,7 @@ def _unknown(incident: Incident, words: Words) -> Contents:
     run = _execution(incident)
     command = f"alertengine close {incident.id}"
     lines = (
-        str((run.detail or {}).get("detail") or words("message.unknown.bare")),
+        str(spoken(run.detail or {}, words).get("detail") or words("message.unknown.bare")),
         words("message.unknown.check", service=incident.service),
         words("message.unknown.tell", command=command),
     )
@@ -172,7 +173,7 @@ def cause(incident: Incident, words: Words) -> str:
         return ""
     rules = told.by_rules(incident.diagnosis)
     if rules["cause"] == "unclear":
-        return words("why.unclear", summary=unlinked(rules["summary"]))
+        return words("why.unclear", summary=unlinked(spoken(rules, words)["summary"]))
     source = words("why.rules") if rules["source"] == "rules" else rules["source"]
     named, sure = told.named_cause(rules["cause"], words), told.percent(rules, words)
     return words("why.likely", cause=named, sure=sure, source=source)
@@ -181,7 +182,7 @@ def cause(incident: Incident, words: Words) -> str:
 def evidence(incident: Incident, words: Words) -> str:
     """The strongest measurement behind it, as it was measured."""
     found = told.by_rules(incident.diagnosis or {}).get("evidence", ())
-    return words("why.measured", evidence=unlinked(found[0]["text"])) if found else ""
+    return words("why.measured", evidence=unlinked(spoken(found[0], words)["text"])) if found else ""
 
 
 def proposal(incident: Incident, words: Words) -> str:

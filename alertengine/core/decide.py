@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from alertengine.core.detection import Watch
 from alertengine.core.escalation import Turn, ladder, wait_s
@@ -13,6 +14,7 @@ from alertengine.core.events import Stage
 from alertengine.core.incident import DECIDABLE, WAITING, Execution, Incident
 from alertengine.core.model import parse_time
 from alertengine.core.policy import START_WITHIN_S, Policy
+from alertengine.core.said import Figure, Said, recorded
 from alertengine.core.silence import Silence
 
 
@@ -49,6 +51,17 @@ class Step:
     reason: str
     turn: Turn | None = None
     """Whose turn it is, where it is passed on."""
+    said: Said | None = None
+    """The reason for every language, where people get to read it."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return recorded(reason=self.said) if self.said else {"reason": self.reason}
+
+
+def _step(do: Do, key: str, turn: Turn | None = None, /, **values: object) -> Step:
+    said = Said(f"reason.{key}", values)
+    return Step(do=do, reason=said.english, turn=turn, said=said)
 
 
 def next_step(
@@ -67,7 +80,7 @@ def next_step(
         if silence is None or not calls(step, incident):
             return step
         if incident.silence_id != silence.id:
-            return Step(do=Do.SILENCE, reason=f"silenced by {silence.by}: {silence.reason}")
+            return _step(Do.SILENCE, "silenced", by=silence.by, reason=silence.reason)
     return None
 
 
@@ -87,7 +100,7 @@ def _healed(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
     steady_s = policy.steady_s(incident.recurrence)
     if watch.well_since is None or now < watch.well_since + timedelta(seconds=steady_s):
         return None  # it comes and goes: over is what stays over
-    return Step(do=Do.HEAL, reason="two healthy reports in a row, and nothing runs")
+    return _step(Do.HEAL, "healed")
 
 
 def _diagnose(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
@@ -101,7 +114,7 @@ def _expire(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
         return None  # who was never reached has not let the time pass
     if not _unanswered_for(incident, policy.deadline_s, now):
         return None
-    return Step(do=Do.EXPIRE, reason=f"nobody decided within {policy.deadline_s:g} s")
+    return _step(Do.EXPIRE, "undecided", span=Figure(policy.deadline_s, "s"))
 
 
 def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
@@ -118,26 +131,21 @@ def _escalate(incident: Incident, watch: Watch, policy: Policy, now: datetime, b
     turn = turns[number]
     others = steps[turn.step].who != steps[turns[number - 1].step].who
     if others and incident.unheard:
-        return Step(do=Do.ESCALATE, reason="no message could be delivered", turn=turn)
+        return _step(Do.ESCALATE, "lost", turn)
     # From the turn before on, so that those after a pause keep their distance from one another.
     since = max(asked, incident.escalated_at) if incident.escalated_at else asked
     planned = asked + timedelta(seconds=turn.after_s)
     if now < max(planned, since + timedelta(seconds=wait_s(turns, number))):
         return None
-    quiet_s = (now - asked).total_seconds()
-    return Step(do=Do.ESCALATE, reason=f"nobody answered for {quiet_s:.0f} s", turn=turn)
+    return _step(Do.ESCALATE, "unanswered", turn, span=Figure(round((now - asked).total_seconds()), "s"))
 
 
 def _lapsed(incident: Incident, policy: Policy, turn: Turn, now: datetime) -> Step | None:
     if not ack_is_over(incident, policy, now):
         return None
     assert incident.acknowledged_by is not None
-    who = incident.acknowledged_by.name
-    return Step(
-        do=Do.ESCALATE,
-        reason=f"{who} took it on {policy.ack_timeout_s:.0f} s ago without a decision",
-        turn=turn,
-    )
+    who, span = incident.acknowledged_by.name, Figure(policy.ack_timeout_s, "s")
+    return _step(Do.ESCALATE, "lapsed", turn, who=who, span=span)
 
 
 def ack_is_over(incident: Incident, policy: Policy, now: datetime) -> bool:
@@ -184,9 +192,9 @@ def _start(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot
     if incident.stage is not Stage.AUTHORIZED or incident.execution is None:
         return None
     if incident.execution.boot not in (None, boot):
-        return Step(do=Do.MISS_START, reason="the daemon stopped between the approval and the start")
+        return _step(Do.MISS_START, "stopped_before")
     if now > incident.execution.authorized_at + timedelta(seconds=START_WITHIN_S):
-        return Step(do=Do.MISS_START, reason=f"it could not start within {START_WITHIN_S:g} s")
+        return _step(Do.MISS_START, "too_late", span=Figure(START_WITHIN_S, "s"))
     return Step(do=Do.START, reason="authorized")
 
 
@@ -202,16 +210,16 @@ def _verify(incident: Incident, watch: Watch, policy: Policy, now: datetime, boo
     if incident.stage is not Stage.VERIFYING or incident.execution is None:
         return None
     if incident.is_test:
-        return Step(do=Do.FINISH_TEST, reason="a test has no health to wait for")
+        return _step(Do.FINISH_TEST, "test")
     return _verified(incident.execution, watch, policy, now)
 
 
 def _verified(execution: Execution, watch: Watch, policy: Policy, now: datetime) -> Step | None:
     ended = execution.ended_at or execution.authorized_at
     if watch.healthy_since(ended):
-        return Step(do=Do.VERIFY, reason="two healthy reports in a row after the action")
+        return _step(Do.VERIFY, "verified")
     if now > ended + timedelta(seconds=policy.verify_window_s):
-        return Step(do=Do.GIVE_UP_VERIFYING, reason=f"still not healthy {policy.verify_window_s:g} s later")
+        return _step(Do.GIVE_UP_VERIFYING, "still_failing", span=Figure(policy.verify_window_s, "s"))
     return None
 
 
@@ -221,7 +229,7 @@ def _test_over(incident: Incident, watch: Watch, policy: Policy, now: datetime, 
         return None
     if now < incident.last_at + timedelta(seconds=policy.approval_timeout_s):
         return None
-    return Step(do=Do.FINISH_TEST, reason="the test was answered, or nobody answered it")
+    return _step(Do.FINISH_TEST, "test_over")
 
 
 def _release(incident: Incident, watch: Watch, policy: Policy, now: datetime, boot: str) -> Step | None:
@@ -230,7 +238,7 @@ def _release(incident: Incident, watch: Watch, policy: Policy, now: datetime, bo
     ended = incident.execution.ended_at if incident.execution else None
     if not watch.healthy_since(ended or incident.opened_at):
         return None
-    return Step(do=Do.RELEASE, reason="the service is healthy again; what ran is still not known")
+    return _step(Do.RELEASE, "released")
 
 
 def _unanswered_for(incident: Incident, seconds: float, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from alertengine.core.language import ENGLISH
+from alertengine.core.language import ENGLISH, Words
 from alertengine.core.model import rfc3339
 from alertengine.core.policy import (
     FAILED_POLLS_FOR_OUTAGE,
@@ -16,6 +16,7 @@ from alertengine.core.policy import (
     Policy,
 )
 from alertengine.core.snapshot import SYMPTOMS, Health, Snapshot
+from alertengine.core.trouble import named
 
 TREND_LENGTH = 180
 """Snapshots kept for the small chart: 15 minutes at a 5 s pace."""
@@ -75,6 +76,10 @@ class Trouble:
     """The title and the reason once more, in parts that can be said in any language."""
     again: Mapping[str, Any] | None = None
     """It failed shortly before: how often within an hour, and in which incident."""
+
+    def named(self, service: str, words: Words) -> str:
+        """The title in this language."""
+        return named(self.figures, service, words) or self.title
 
     def to_json(self, snapshot: Snapshot) -> dict[str, Any]:
         return {

@@ -47,11 +47,17 @@ class Words:
         """Two significant digits below ten, whole numbers above, in groups of three; what is small is not nothing."""
         if abs(value) >= 10:
             return f"{value:,.0f}".replace(",", "\u00a0" if self.decimal == "," else ",")
+        return self.figure(value)
+
+    def figure(self, value: float) -> str:
+        """The same without groups: a measurement, which somebody may want to find again."""
+        if abs(value) >= 10:
+            return f"{value:.0f}"
         digits = 2 if 0.005 <= abs(value) < 0.095 else 1
         return f"{value:.{digits}f}".removesuffix(".0").replace(".", self.decimal)
 
     def percent(self, share: float) -> str:
-        return self("number.percent", n=self.number(100 * share))
+        return self("number.percent", n=self.figure(100 * share))
 
     def span(self, seconds: float) -> str:
         """A duration as people say it."""
@@ -93,28 +99,6 @@ def words(code: str | None) -> Words:
 
 
 ENGLISH = words(DEFAULT)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A sentence that is not in any language yet: its key, and values that may be such sentences themselves."""
-
-    key: str
-    values: Mapping[str, object] = field(default_factory=dict)
-
-    def by(self, words: Words) -> str:
-        given = {name: v.by(words) if isinstance(v, Said) else v for name, v in self.values.items()}
-        return words(self.key, **given)
-
-
-def retold(error: Exception, words: Words) -> str:
-    """What an error says, in this language as far as its sentence is a fixed one."""
-    said = getattr(error, "said", None)
-    if isinstance(said, Said):
-        return said.by(words)
-    own = str(error) != (type(error).__doc__ or "").strip()
-    key = f"refused.{getattr(error, 'code', '')}"
-    return str(error) if own or not words.has(key) else words(key)
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

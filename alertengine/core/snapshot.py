@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.diagnosis.reading import mapping, number
 from alertengine.core.diagnosis.redaction import clean
 from alertengine.core.model import rfc3339
+from alertengine.core.said import Said
 
 
 class Health(StrEnum):
@@ -63,7 +64,7 @@ class Snapshot:
             "headline": self.headline,
             "route": self.route,
             "since": self.since,
-            "error": {"kind": self.error.kind, "detail": self.error.detail} if self.error else None,
+            "error": asdict(self.error) if self.error else None,
         }
 
 
@@ -87,8 +88,13 @@ def text(value: Any, limit: int = 200) -> str | None:
 
 
 def unreachable(at: datetime, error: FetchError) -> Snapshot:
-    headline = _UNREACHABLE[error.kind].format(detail=error.detail or "no detail", status=error.status)
+    headline = unread(error.kind, error.detail, error.status).english
     return Snapshot(at=at, health=Health.UNREACHABLE, headline=headline, error=error)
+
+
+def unread(kind: str, detail: str, status: int | None) -> Said:
+    """Why a health address could not be read."""
+    return Said(f"unreachable.{kind}", {"detail": detail or Said("unreachable.plain"), "status": status})
 
 
 def read_report(at: datetime, report: Any) -> Snapshot:
@@ -142,16 +148,3 @@ def _rank(alert: Mapping[str, Any]) -> tuple[bool, int]:
 def _worse(a: Health, b: Health) -> Health:
     order = list(Health)
     return max(a, b, key=order.index)
-
-
-_UNREACHABLE: Mapping[str, str] = {
-    "refused": "nothing answers at its health address ({detail})",
-    "timeout": "its health address does not answer in time ({detail})",
-    "dns": "the name of its health address does not resolve ({detail})",
-    "tls": "its certificate is not accepted",
-    "status": "its health address answers HTTP {status}",
-    "not_json": "its health address answers something that is not JSON",
-    "wrong_shape": "its health address answers JSON of another shape ({detail})",
-    "unread": "its health could not be read by AlertEngine itself ({detail})",
-    "too_large": "its health address answers too much ({detail})",
-}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alertengine.core.said import Said
+
 MILLION = 1_000_000
 CACHED = 0.1
 """A part of the question that the provider remembered costs this share of its price."""
@@ -46,12 +48,12 @@ class Budget:
     tokens: int
     usd: float
 
-    def objection(self, spent: Spent, wanted: Usage, cost: int) -> str | None:
+    def objection(self, spent: Spent, wanted: Usage, cost: int) -> Said | None:
         """Why no more may be asked today; None where it may."""
         if spent.tokens + wanted.tokens > self.tokens:
-            return f"today's {self.tokens} tokens are used up"
+            return Said("model.why.tokens", {"n": self.tokens})
         if spent.cost + cost > self.usd * MILLION:
-            return f"today's {self.usd:g} USD are used up"
+            return Said("model.why.money", {"amount": f"{self.usd:g} USD"})
         return None
 
 

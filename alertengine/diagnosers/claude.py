@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx2
 
 from alertengine.core.diagnosis.question import TOOL, Question
+from alertengine.core.said import Figure, Said, why
 from alertengine.core.spend import Prices, Usage
 from alertengine.diagnosers.capped import CappedTransport, TooMuch
 from alertengine.errors import HttpError, ModelFailed
@@ -52,8 +53,8 @@ class ClaudeModel:
         self._transport = CappedTransport()
         self._client: Any = None
 
-    def complaint(self) -> str | None:
-        return None if self._key else "no API key is set (diagnosis.api_key)"
+    def complaint(self) -> Said | None:
+        return None if self._key else why("no_key")
 
     async def prepare(self) -> None:
         # The package takes a second to import: not on the loop that polls, nor in `--help`.
@@ -68,9 +69,9 @@ class ClaudeModel:
                 await self.prepare()
                 message = await self._client.messages.create(**self._request(question, max_tokens))
         except TimeoutError:
-            raise ModelFailed(f"no answer within {limit_s:g} s", unsure=True, at_fault=True) from None
+            raise ModelFailed(why("late", span=Figure(limit_s, "s")), unsure=True, at_fault=True) from None
         except (HttpError, TooMuch) as error:
-            raise ModelFailed(str(error), unsure=True, at_fault=True) from None
+            raise ModelFailed(why("told", detail=str(error)), unsure=True, at_fault=True) from None
         except Exception as error:
             raise _failure(error) from None
         return self._read(message)
@@ -116,16 +117,14 @@ class ClaudeModel:
         usage = _usage(getattr(message, "usage", None))
         stop = getattr(message, "stop_reason", None)
         if stop in _STOPS:
-            raise ModelFailed(_STOPS[stop], charged=usage)
+            raise ModelFailed(why(_STOPS[stop]), charged=usage)
         content = getattr(message, "content", None)
         blocks = content if isinstance(content, list) else []
         calls = [
             b for b in blocks if getattr(b, "type", None) == "tool_use" and getattr(b, "name", None) == TOOL
         ]
         if len(calls) != 1:
-            raise ModelFailed(
-                "it did not answer in the form that was asked for", charged=usage, unsure=usage is None
-            )
+            raise ModelFailed(why("no_form"), charged=usage, unsure=usage is None)
         return Answer(
             said=calls[0].input,
             model=str(getattr(message, "model", self.model))[:80],
@@ -135,20 +134,20 @@ class ClaudeModel:
 
 
 _STOPS = {
-    "max_tokens": "its answer was cut off (diagnosis.max_tokens)",
-    "model_context_window_exceeded": "the question is too long for it",
-    "refusal": "it declined to answer",
+    "max_tokens": "cut_off",
+    "model_context_window_exceeded": "too_long",
+    "refusal": "declined",
 }
 
 _STATUS = {
-    400: "it did not accept the question",
-    401: "its API key is not accepted (diagnosis.api_key)",
-    402: "its account has no credit left",
-    403: "its API key may not use this model",
-    404: "there is no such model (diagnosis.model)",
-    413: "the question is too long for it",
-    429: "it allows no more calls for now",
-    529: "it is overloaded",
+    400: "not_accepted",
+    401: "wrong_key",
+    402: "no_credit",
+    403: "not_allowed",
+    404: "no_model",
+    413: "too_long",
+    429: "throttled",
+    529: "overloaded",
 }
 
 
@@ -156,18 +155,19 @@ def _failure(error: Exception) -> ModelFailed:
     """In our own words: the provider's may echo what was sent."""
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and status >= 400:
-        reason = _STATUS.get(status, f"it answered HTTP {status}")
-        return ModelFailed(reason, at_fault=status == 429 or status >= 500)
+        return ModelFailed(
+            why(_STATUS.get(status, "status"), status=status), at_fault=status == 429 or status >= 500
+        )
     cause = error.__cause__
     if isinstance(cause, HttpError):
-        return ModelFailed(str(cause), at_fault=True)
+        return ModelFailed(why("told", detail=str(cause)), at_fault=True)
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return ModelFailed("it cannot be reached", at_fault=True)
+        return ModelFailed(why("unreachable"), at_fault=True)
     if isinstance(cause, TooMuch):
-        return ModelFailed(str(cause), unsure=True, at_fault=True)
+        return ModelFailed(why("told", detail=str(cause)), unsure=True, at_fault=True)
     if isinstance(cause, httpx2.HTTPError):
-        return ModelFailed("the connection to it broke", unsure=True, at_fault=True)
-    return ModelFailed("its answer cannot be read", unsure=True, at_fault=True)
+        return ModelFailed(why("broke"), unsure=True, at_fault=True)
+    return ModelFailed(why("unreadable"), unsure=True, at_fault=True)
 
 
 def _usage(found: Any) -> Usage | None:

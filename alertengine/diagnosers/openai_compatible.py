@@ -10,6 +10,7 @@ from pydantic import Field
 
 from alertengine.core.diagnosis.question import TOOL, Question
 from alertengine.core.diagnosis.reading import mapping
+from alertengine.core.said import Said, why
 from alertengine.core.spend import Prices, Usage
 from alertengine.errors import HttpError, ModelFailed
 from alertengine.http import Response
@@ -49,7 +50,7 @@ class OpenAICompatibleModel:
         self._key = config.api_key.get_secret_value() if config.api_key else None
         self._http = tools.http
 
-    def complaint(self) -> str | None:
+    def complaint(self) -> Said | None:
         return None
 
     async def prepare(self) -> None:
@@ -63,7 +64,7 @@ class OpenAICompatibleModel:
         try:
             answer = await self._http.fetch("POST", self._url, timeout_s=limit_s, headers=headers, body=body)
         except HttpError as error:
-            raise ModelFailed(str(error), unsure=error.sent, at_fault=True) from None
+            raise ModelFailed(why("told", detail=str(error)), unsure=error.sent, at_fault=True) from None
         return self._read(answer)
 
     async def close(self) -> None:
@@ -86,24 +87,19 @@ class OpenAICompatibleModel:
         told = _object(answer.body)
         if not answer.ok:
             failing = answer.status == 429 or answer.status >= 500
-            raise ModelFailed(
-                _STATUS.get(answer.status, f"it answered HTTP {answer.status}"), at_fault=failing
-            )
+            key = _STATUS.get(answer.status, "status")
+            raise ModelFailed(why(key, status=answer.status), at_fault=failing)
         usage = _usage(told["usage"]) if isinstance(told.get("usage"), dict) else None
         choices = told.get("choices")
         choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
         message = mapping(choice.get("message"))
         if message.get("refusal") or choice.get("finish_reason") == "content_filter":
-            raise ModelFailed("it declined to answer", charged=usage, unsure=usage is None)
+            raise ModelFailed(why("declined"), charged=usage, unsure=usage is None)
         if choice.get("finish_reason") == "length":
-            raise ModelFailed(
-                "its answer was cut off (diagnosis.max_tokens)", charged=usage, unsure=usage is None
-            )
+            raise ModelFailed(why("cut_off"), charged=usage, unsure=usage is None)
         said = _object(message.get("content"))
         if not said:
-            raise ModelFailed(
-                "it did not answer in the form that was asked for", charged=usage, unsure=usage is None
-            )
+            raise ModelFailed(why("no_form"), charged=usage, unsure=usage is None)
         return Answer(
             said=said, model=str(told.get("model") or self.model)[:80], usage=usage, request_id=None
         )
@@ -113,11 +109,11 @@ _BY_JSON = (
     f"Here the tool {TOOL} is called by answering with its arguments as one JSON object and nothing else."
 )
 _STATUS: Mapping[int, str] = {
-    400: "it did not accept the question",
-    401: "its API key is not accepted (diagnosis.api_key)",
-    403: "its API key may not use this model",
-    404: "there is no such model or address (diagnosis.model, diagnosis.base_url)",
-    429: "it allows no more calls for now",
+    400: "not_accepted",
+    401: "wrong_key",
+    403: "not_allowed",
+    404: "no_model",
+    429: "throttled",
 }
 
 

@@ -14,6 +14,7 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import Incident, apply
 from alertengine.core.message import MessageKind
 from alertengine.core.model import Service
+from alertengine.core.said import Said, recorded
 from alertengine.core.silence import Silence, longest
 from alertengine.errors import Stale
 from alertengine.pipeline.audience import audience, informs, woken
@@ -123,7 +124,7 @@ def _is_due(engine: Engine, incident: Incident, service: Service | None) -> bool
 
 async def _silence(engine: Engine, incident: Incident, step: Step, silence: Silence | None) -> None:
     assert silence is not None
-    event = NewEvent(type=EventType.INCIDENT_SILENCED, data={**silence.to_json(), "reason": step.reason})
+    event = NewEvent(type=EventType.INCIDENT_SILENCED, data={**silence.to_json(), **step.record})
     await record(engine, incident, [event])
 
 
@@ -165,17 +166,17 @@ async def _start(engine: Engine, incident: Incident, step: Step) -> None:
 
 
 async def _miss_start(engine: Engine, incident: Incident, step: Step) -> None:
-    await _end(engine, incident, EventType.RECOVERY_FAILED, f"nothing was run: {step.reason}", ran=False)
+    why = Said("ran.not", {"reason": step.said or step.reason})
+    await _end(engine, incident, EventType.RECOVERY_FAILED, why, ran=False)
 
 
 async def _lose(engine: Engine, incident: Incident, step: Step) -> None:
-    detail = "AlertEngine stopped while it was running. It may or may not have run."
-    await _end(engine, incident, EventType.RECOVERY_OUTCOME_UNKNOWN, detail)
+    await _end(engine, incident, EventType.RECOVERY_OUTCOME_UNKNOWN, Said("ran.lost"))
 
 
-async def _end(engine: Engine, incident: Incident, kind: EventType, detail: str, **facts: object) -> None:
+async def _end(engine: Engine, incident: Incident, kind: EventType, detail: Said, **facts: object) -> None:
     assert incident.execution is not None
-    data = {"execution_id": incident.execution.id, "detail": detail, **facts}
+    data = {"execution_id": incident.execution.id, **recorded(detail=detail), **facts}
     message = MessageKind.UNKNOWN if kind is EventType.RECOVERY_OUTCOME_UNKNOWN else None
     await record(engine, incident, [NewEvent(type=kind, data=data)], message)
 
@@ -191,15 +192,15 @@ async def _heal(engine: Engine, incident: Incident, step: Step) -> None:
 
 def _over(engine: Engine, incident: Incident, step: Step) -> list[NewEvent]:
     last = engine.watch(incident.service_id).last
-    seen = {"reason": step.reason, "snapshot": last.to_json() if last else None}
+    seen = {**step.record, "snapshot": last.to_json() if last else None}
     return [
         NewEvent(type=EventType.HEALTH_VERIFIED, data=seen),
-        NewEvent(type=EventType.INCIDENT_RESOLVED, data={"reason": step.reason}),
+        NewEvent(type=EventType.INCIDENT_RESOLVED, data=step.record),
     ]
 
 
 async def _finish_test(engine: Engine, incident: Incident, step: Step) -> None:
-    resolved = NewEvent(type=EventType.INCIDENT_RESOLVED, data={"reason": step.reason})
+    resolved = NewEvent(type=EventType.INCIDENT_RESOLVED, data=step.record)
     await record(engine, incident, [resolved], MessageKind.RECOVERED)
 
 
@@ -209,7 +210,7 @@ async def _escalate(engine: Engine, incident: Incident, step: Step) -> None:
 
     def work(tx: Transaction) -> None:
         people = audience(engine, tx, incident, MessageKind.ESCALATION, turn)
-        told = _passed_on(engine, tx, incident, turn, people) | {"reason": step.reason}
+        told = _passed_on(engine, tx, incident, turn, people) | step.record
         event = NewEvent(type=EventType.INCIDENT_ESCALATED, data=told)
         append(engine, tx, incident, [event])
         state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
@@ -264,7 +265,7 @@ def _plain(
 ) -> Callable[[Engine, Incident, Step], Awaitable[None]]:
     async def do(engine: Engine, incident: Incident, step: Step) -> None:
         last = engine.watch(incident.service_id).last
-        data = {"reason": step.reason, "round": incident.round, "snapshot": last.to_json() if last else None}
+        data = {**step.record, "round": incident.round, "snapshot": last.to_json() if last else None}
         await record(engine, incident, [NewEvent(type=kind, data=data)], message)
 
     return do

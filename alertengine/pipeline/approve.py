@@ -15,10 +15,10 @@ from alertengine.core.approval import Claims
 from alertengine.core.authority import Asker, PinShown
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import DECIDABLE, Incident
-from alertengine.core.language import Said
 from alertengine.core.message import MessageKind, may_ask
 from alertengine.core.model import Actor, Contact, Service, Tenant
 from alertengine.core.people import Crowd, may_decide
+from alertengine.core.said import Said, recorded
 from alertengine.core.view import reissuable
 from alertengine.errors import (
     ActionChanged,
@@ -382,7 +382,7 @@ async def close(engine: Engine, tenant: str, incident_id: str, actor: Actor, not
             raise NotAwaitingApproval(
                 f"{incident_id} is {incident.stage}; there is nothing to close by hand."
             )
-        data = {"reason": "closed by a person", "note": note[:1000]}
+        data = {**recorded(reason=Said("reason.closed")), "note": note[:1000]}
         event = NewEvent(type=EventType.INCIDENT_RESOLVED, data=data, actor=actor)
         append(engine, tx, incident, [event], MessageKind.CLOSED)
         return incident

@@ -17,6 +17,7 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, Service
+from alertengine.core.said import Said
 from alertengine.core.snapshot import Snapshot
 from alertengine.pipeline import inquire
 from alertengine.pipeline.catalogue import TEST_ACTION, fits, recommend, today
@@ -33,26 +34,24 @@ LOOK_S = 5.0
 GoOn = Callable[[], Awaitable[None]]
 """Takes the incident's next step."""
 
-_TEST = Finding(
-    cause="unclear",
-    confidence=1.0,
-    summary="This is a test: nothing is wrong.",
-    evidence=(),
-    alternatives=(),
-    route=None,
-    dependency=None,
-    check_first="Nothing to check.",
-)
-_NONE = Finding(
-    cause="unclear",
-    confidence=0.0,
-    summary="The diagnosis itself failed; look at the service's own logs.",
-    evidence=(),
-    alternatives=(),
-    route=None,
-    dependency=None,
-    check_first="the service's own logs",
-)
+
+def _nothing(key: str, confidence: float) -> Finding:
+    summary, check = Said(f"summary.{key}"), Said(f"check.{key}")
+    return Finding(
+        cause=UNCLEAR,
+        confidence=confidence,
+        summary=summary.english,
+        evidence=(),
+        alternatives=(),
+        route=None,
+        dependency=None,
+        check_first=check.english,
+        said={"summary": summary, "check_first": check},
+    )
+
+
+_TEST = _nothing("test", 1.0)
+_NONE = _nothing("broken", 0.0)
 
 
 async def diagnose(engine: Engine, incident: Incident, go_on: GoOn) -> None:

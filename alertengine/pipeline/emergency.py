@@ -7,9 +7,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from alertengine.core.detection import Trouble
 from alertengine.core.message import Message, MessageKind
 from alertengine.core.mode import Mode
 from alertengine.core.model import Contact, Service
+from alertengine.core.said import Said
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
@@ -21,7 +23,7 @@ REPEAT_AFTER_S = 300.0
 
 
 async def tell_everyone(
-    engine: Engine, kind: MessageKind, mode: Mode, title: str, lines: Iterable[str]
+    engine: Engine, kind: MessageKind, mode: Mode, title: Said, lines: Iterable[Said | str]
 ) -> None:
     """Every verified contact of every tenant, by every channel, at once."""
     await remember(engine)
@@ -44,25 +46,23 @@ async def remember(engine: Engine) -> None:
     engine.memory.people = people
 
 
-async def unrecorded(engine: Engine, service: Service, title: str) -> None:
+async def unrecorded(engine: Engine, service: Service, trouble: Trouble) -> None:
     """A service is in trouble and no incident can be opened for it: say at least that."""
     if not engine.worth_noting(f"unrecorded {service.id}", freely=1, every_s=REPEAT_AFTER_S):
         return
-    lines = (
-        "AlertEngine cannot record anything now, so there is no link and nothing will be run: "
-        "mend the service by hand.",
-        str(engine.store.trouble or "The store cannot be written."),
-    )
+    lines: list[Said | str] = [Said("emergency.by_hand")]
+    if engine.store.trouble:
+        lines.append(engine.store.trouble)
     facts = {"mode": str(Mode.EMERGENCY), "service": service.name}
-    await tell(engine, service.tenant_id, MessageKind.ALERT, title, lines, facts)
+    await tell(engine, service.tenant_id, MessageKind.ALERT, trouble, tuple(lines), facts)
 
 
 async def tell(
     engine: Engine,
     tenant: str,
     kind: MessageKind,
-    title: str,
-    lines: tuple[str, ...],
+    title: Said | Trouble,
+    lines: tuple[Said | str, ...],
     facts: Mapping[str, Any],
 ) -> None:
     await remember(engine)
@@ -82,13 +82,16 @@ async def _send(
     engine: Engine,
     contact: Contact,
     kind: MessageKind,
-    title: str,
-    lines: tuple[str, ...],
+    title: Said | Trouble,
+    lines: tuple[Said | str, ...],
     facts: Mapping[str, Any],
 ) -> None:
     channel = engine.channel_of(contact)
     if channel is None:
         return
+    words = engine.words(contact)
+    said = title.by(words) if isinstance(title, Said) else title.named(facts["service"], words)
+    who = words("footer.for", name=contact.name)
     message = Message(
         kind=kind,
         incident_id="unrecorded",
@@ -96,13 +99,14 @@ async def _send(
         service=facts["service"],
         severity="critical" if kind is MessageKind.ALERT else "info",
         stage=facts["mode"],
-        title=title,
-        body=lines,
-        footer=f"For {contact.name} · {facts['mode']}",
+        title=said,
+        body=tuple(line if isinstance(line, str) else line.by(words) for line in lines),
+        footer=f"{who} · {facts['mode']}",
         url=None,
         at=engine.now(),
         is_test=False,
         facts={"mode": facts["mode"]},
+        words=words,
     )
     try:
         async with asyncio.timeout(TELL_WITHIN_S):

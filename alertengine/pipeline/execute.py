@@ -11,6 +11,7 @@ from alertengine.core.incident import Execution, Incident
 from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.policy import START_WITHIN_S
+from alertengine.core.said import Figure, Said, recorded
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append
@@ -18,6 +19,7 @@ from alertengine.pipeline.progress import refresh
 from alertengine.ports import Outcome, Run
 from alertengine.store import directory, incidents
 from alertengine.store.base import Transaction
+from alertengine.tools import ended
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,8 @@ async def execute(engine: Engine, incident: Incident, action: ActionSpec, execut
 
 async def _record(engine: Engine, incident: Incident, execution: Execution, outcome: Outcome) -> None:
     kind, message = _EVENTS[outcome.status]
-    data = {"execution_id": execution.id, "detail": outcome.detail, **outcome.facts}
+    detail = recorded(detail=outcome.said) if outcome.said else {"detail": outcome.detail}
+    data = {"execution_id": execution.id, **detail, **outcome.facts}
     ended = NewEvent(type=kind, data=data)
 
     def work(tx: Transaction) -> None:
@@ -57,17 +60,17 @@ async def _record(engine: Engine, incident: Incident, execution: Execution, outc
 async def run(engine: Engine, incident: Incident, action: ActionSpec, execution: Execution) -> Outcome:
     """Exactly one call of the action. Whatever breaks after that call began is an unknown outcome."""
     if incident.is_test:
-        return Outcome(status="succeeded", detail="a test: nothing real was run", facts={"ran": False})
+        return ended("succeeded", "test", {"ran": False})
     try:
         service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
     except AlertEngineError as error:
-        return Outcome(status="failed", detail=f"nothing was run: {error}", facts={"ran": False})
+        return ended("failed", "not", {"ran": False}, reason=str(error))
     if service is None or action.kind not in engine.actions:
-        return Outcome(status="failed", detail="its service or kind is not configured", facts={"ran": False})
+        return ended("failed", "unconfigured", {"ran": False})
     if engine.now() > execution.authorized_at + timedelta(seconds=START_WITHIN_S):
         # The process stood still after the start was recorded: what was approved then is not done now.
-        detail = f"nothing was run: it could not start within {START_WITHIN_S:g} s"
-        return Outcome(status="failed", detail=detail, facts={"ran": False})
+        late = Said("reason.too_late", {"span": Figure(START_WITHIN_S, "s")})
+        return ended("failed", "not", {"ran": False}, reason=late)
     try:
         return await engine.actions[action.kind].execute(action, about(incident, service, execution.id))
     except Exception as error:
@@ -76,8 +79,7 @@ async def run(engine: Engine, incident: Incident, action: ActionSpec, execution:
 
 
 def _lost(error: Exception) -> Outcome:
-    detail = f"AlertEngine lost sight of it ({type(error).__name__}). It may or may not have run"
-    return Outcome(status="unknown", detail=detail, facts={})
+    return ended("unknown", "sight", {}, error=type(error).__name__)
 
 
 def about(incident: Incident, service: Service, execution_id: str) -> Run:

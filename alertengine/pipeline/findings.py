@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from alertengine.core.diagnosis.model import Finding
+from alertengine.core.diagnosis.model import EvidenceItem, Finding
 from alertengine.core.events import Event
 from alertengine.core.experience import experience
 from alertengine.core.incident import Incident
 from alertengine.core.model import ActionSpec
+from alertengine.core.said import recorded
 from alertengine.pipeline.engine import Engine
 from alertengine.store import runs
 from alertengine.store.base import Query
@@ -53,12 +54,17 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "cause": finding.cause,
         "confidence": round(finding.confidence, 3),
         "summary": finding.summary,
-        "evidence": [{"id": item.id, "text": item.text} for item in finding.evidence],
+        "evidence": [_evidence(item) for item in finding.evidence],
         "alternatives": [{"cause": c, "confidence": round(p, 3)} for c, p in finding.alternatives],
         "route": finding.route,
         "dependency": finding.dependency,
         "check_first": finding.check_first,
+        "said": {name: said.to_json() for name, said in finding.said.items()},
     }
+
+
+def _evidence(item: EvidenceItem) -> dict[str, Any]:
+    return {"id": item.id, **(recorded(text=item.said) if item.said else {}), "text": item.text}
 
 
 def proposal_json(action: ActionSpec | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from alertengine.core.gate import Gate
 from alertengine.core.incident import Incident
 from alertengine.core.model import Service
 from alertengine.core.plans import Feature, plan_of
+from alertengine.core.said import Figure, Said, recorded, why
 from alertengine.core.snapshot import Snapshot
 from alertengine.core.spend import Usage, estimate
 from alertengine.errors import ModelFailed, Refused
@@ -60,32 +61,32 @@ async def prepare(
     snapshot: Snapshot | None,
     finding: Finding,
     look: int,
-) -> Inquiry | str | None:
+) -> Inquiry | Said | None:
     """The questions to be asked, or why none is; None where no model is configured. Never raises."""
     if engine.model is None or service is None:
         return None
     try:
-        why = await objection(engine, incident.tenant_id)
-        return why or await _questions(engine, incident, service, snapshot, finding, look)
+        objected = await objection(engine, incident.tenant_id)
+        return objected or await _questions(engine, incident, service, snapshot, finding, look)
     except Exception:
         log.exception("the model's question could not be made")
-        return "its question could not be made"
+        return why("no_question")
 
 
-async def objection(engine: Engine, tenant_id: str) -> str | None:
+async def objection(engine: Engine, tenant_id: str) -> Said | None:
     """Why the model is not asked for this tenant now, budget aside."""
     assert engine.model is not None
-    why = engine.model.complaint()
-    if why:
-        return why
+    complaint = engine.model.complaint()
+    if complaint:
+        return complaint
     tenant = await engine.store.fetch(directory.tenant(tenant_id))
     if tenant is None or Feature.MODEL_DIAGNOSIS not in plan_of(engine.plans, tenant.plan).features:
-        return f"the plan {tenant.plan if tenant else 'of nobody'} does not include it"
+        return why("plan", plan=tenant.plan if tenant else "?")
     now = engine.clock.monotonic()
     gate = _gate(engine)
     if gate.shut_s(now):
-        return f"it keeps failing and is left alone for {gate.shut_s(now):.0f} s"
-    return "too many questions at once" if gate.wait_s(now) else None
+        return why("left_alone", span=Figure(round(gate.shut_s(now)), "s"))
+    return why("crowded") if gate.wait_s(now) else None
 
 
 async def _questions(
@@ -153,26 +154,28 @@ def call_of(engine: Engine, tenant: str, incident: str, look: int, question: Que
     )
 
 
-def book(engine: Engine, tx: Transaction, wanted: Inquiry | str | None) -> Inquiry | str | None:
+def book(engine: Engine, tx: Transaction, wanted: Inquiry | Said | None) -> Inquiry | Said | None:
     """Take what the questions may cost from today's budget. The second opinion is left out where it does not fit."""
     if not isinstance(wanted, Inquiry):
         return wanted
     booked: list[tuple[Question, Call]] = []
     day = ""
     for question, call in wanted.asked:
-        day, why = spending.reserve(tx, call, engine.terms.budget, engine.now())
-        if why and not booked:
-            return why
-        if why is None:
+        day, objected = spending.reserve(tx, call, engine.terms.budget, engine.now())
+        if objected and not booked:
+            return objected
+        if objected is None:
             booked.append((question, call))
     return replace(wanted, asked=tuple(booked), day=day)
 
 
-def standing(engine: Engine, booked: Inquiry | str | None) -> dict[str, Any]:
+def standing(engine: Engine, booked: Inquiry | Said | None) -> dict[str, Any]:
     """What the rules' diagnosis says about the model: asked, or why not."""
     if booked is None:
         return {}
-    state = {"state": "not asked", "reason": booked} if isinstance(booked, str) else {"state": "asked"}
+    state: dict[str, Any] = {"state": "asked"}
+    if isinstance(booked, Said):
+        state = {"state": "not asked", **recorded(reason=booked)}
     return {"model": {**state, **opinions.named(engine)}}
 
 
@@ -235,14 +238,15 @@ async def _put(engine: Engine, question: Question, call: Call) -> opinions.Reply
         opinion = read(answer.said, question)
     except ModelFailed as error:
         used = error.charged or (None if error.unsure else NOTHING)
-        return opinions.Reply(call=call, reason=str(error), used=used, at_fault=error.at_fault)
+        return opinions.Reply(call=call, why=error.said, used=used, at_fault=error.at_fault)
     except Unreadable as error:
-        return opinions.Reply(call=call, reason=str(error), used=answer.usage if answer else None)
+        return opinions.Reply(call=call, why=error.said, used=answer.usage if answer else None)
     except TimeoutError:
-        return opinions.Reply(call=call, reason=f"no answer within {limit:g} s", used=None, at_fault=True)
+        late = why("late", span=Figure(limit, "s"))
+        return opinions.Reply(call=call, why=late, used=None, at_fault=True)
     except Exception:
         log.exception("the model's adapter broke")
-        return opinions.Reply(call=call, reason="its adapter broke", used=None, at_fault=True)
+        return opinions.Reply(call=call, why=why("adapter"), used=None, at_fault=True)
     return opinions.Reply(
         call=call, opinion=opinion, used=answer.usage, model=answer.model, request_id=answer.request_id
     )
@@ -255,17 +259,17 @@ async def by_hand(engine: Engine, tenant_id: str, asked: Sequence[Question]) -> 
     """
     if engine.model is None:
         raise Refused("No model is configured: [diagnosis] provider, e.g. claude.")
-    why = await objection(engine, tenant_id)
+    objected = await objection(engine, tenant_id)
     wanted = Inquiry(
         tenant_id=tenant_id,
         incident_id="",
         asked=tuple((question, call_of(engine, tenant_id, "", 1, question)) for question in asked),
     )
-    booked: Inquiry | str | None = why
-    if why is None:
+    booked: Inquiry | Said | None = objected
+    if objected is None:
         booked = await engine.store.transact(lambda tx: book(engine, tx, wanted))
     if not isinstance(booked, Inquiry):
-        raise Refused(f"{engine.model.name} is not asked: {booked}.")
+        raise Refused(f"{engine.model.name} is not asked: {booked.english if booked else ''}.")
     replies = await asyncio.gather(*(put(engine, question, call) for question, call in booked.asked))
 
     def work(tx: Transaction) -> None:
@@ -278,8 +282,8 @@ async def by_hand(engine: Engine, tenant_id: str, asked: Sequence[Question]) -> 
 
 def complaint(engine: Engine) -> str | None:
     """Why a model that is configured cannot be asked."""
-    why = engine.model.complaint() if engine.model else None
-    return _alone(engine, why) if why else None
+    said = engine.model.complaint() if engine.model else None
+    return _alone(engine, said.english) if said else None
 
 
 def _alone(engine: Engine, why: str) -> str:
@@ -290,16 +294,16 @@ def state(engine: Engine) -> Mapping[str, Any] | None:
     """How the model is, for the operator; None where none is configured."""
     if engine.model is None:
         return None
-    why = engine.model.complaint()
+    unfit = engine.model.complaint()
     shut = _gate(engine).shut_s(engine.clock.monotonic())
     failed = engine.memory.troubles.get(_key(engine))
-    word = "not usable" if why else "left alone" if shut else "failing" if failed else "ok"
-    reason = why or (f"it keeps failing; asked again in {shut:.0f} s" if shut else failed)
+    word = "not usable" if unfit else "left alone" if shut else "failing" if failed else "ok"
+    reason = f"it keeps failing; asked again in {shut:.0f} s" if shut else failed
     budget = engine.terms.budget
     return {
         **opinions.named(engine),
         "state": word,
-        "reason": reason,
+        "reason": unfit.english if unfit else reason,
         "budget": {"tokens": budget.tokens, "usd": budget.usd},
     }
 

@@ -11,6 +11,7 @@ from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.message import MessageKind
 from alertengine.core.mode import Condition, Fact, Mode
 from alertengine.core.model import rfc3339
+from alertengine.core.said import Said
 from alertengine.core.steady import FOLLOW_S
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline import inquire
@@ -124,9 +125,8 @@ def _see_clock(engine: Engine) -> None:
 
 async def _tell(engine: Engine, condition: Condition) -> None:
     if condition.mode is Mode.EMERGENCY:
-        advice = "Until this is mended nothing is run and no link works. Watch your services yourself."
-        title, lines = "AlertEngine cannot record anything", [*condition.reasons, advice]
-        await tell_everyone(engine, MessageKind.ALERT, condition.mode, title, lines)
+        lines: list[Said | str] = [*condition.reasons, Said("emergency.until")]
+        await tell_everyone(engine, MessageKind.ALERT, condition.mode, Said("emergency.begins"), lines)
     else:
-        title, lines = "AlertEngine records again", ["Links and recoveries work again."]
-        await tell_everyone(engine, MessageKind.HEALED, condition.mode, title, lines)
+        ended = Said("emergency.ends")
+        await tell_everyone(engine, MessageKind.HEALED, condition.mode, ended, [Said("emergency.over")])

@@ -9,12 +9,13 @@ from typing import Any
 from alertengine.core.diagnosis.answer import Opinion
 from alertengine.core.diagnosis.question import SECOND
 from alertengine.core.diagnosis.told import by_rules
-from alertengine.core.diagnosis.wording import duration, share
 from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.experience import experience
 from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.language import ENGLISH
 from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, rfc3339
+from alertengine.core.said import Said, recorded
 from alertengine.core.snapshot import Snapshot
 from alertengine.core.spend import Usage, dollars
 from alertengine.pipeline.catalogue import fits
@@ -33,7 +34,7 @@ class Reply:
     call: Call
     used: Usage | None
     opinion: Opinion | None = None
-    reason: str = ""
+    why: Said | None = None
     at_fault: bool = False
     took_s: float = 0.0
     model: str = ""
@@ -43,6 +44,10 @@ class Reply:
     def is_down(self) -> bool:
         """The provider failed, or takes no question at all: by a wrong key, say."""
         return self.at_fault or (self.opinion is None and self.used == Usage(fresh=0, out=0))
+
+    @property
+    def reason(self) -> str:
+        return self.why.english if self.why else ""
 
 
 async def record_replies(
@@ -110,7 +115,8 @@ def reading_json(engine: Engine, replies: Sequence[Reply]) -> dict[str, Any]:
     told = {**named(engine), "calls": [_call(engine, reply) for reply in replies]}
     first = next((r for r in replies if r.opinion), None)
     if first is None or first.opinion is None:
-        return {"model": {"state": "failed", "reason": replies[0].reason, **told}}
+        why = replies[0].why
+        return {"model": {"state": "failed", **(recorded(reason=why) if why else {}), **told}}
     opinion = first.opinion
     return {
         **finding_json(opinion.finding),
@@ -201,7 +207,7 @@ def poll_in_words(snapshot: Snapshot) -> str:
     if snapshot.score is not None:
         figures.append(f"score {snapshot.score:.0f} of 100")
     if snapshot.error_rate is not None:
-        figures.append(f"{share(snapshot.error_rate)} of requests fail")
+        figures.append(f"{ENGLISH.percent(snapshot.error_rate)} of requests fail")
     if snapshot.p95_ms is not None:
-        figures.append(f"P95 {duration(snapshot.p95_ms)}")
+        figures.append(f"P95 {ENGLISH.milliseconds(snapshot.p95_ms)}")
     return ", ".join(figures)

@@ -101,6 +101,6 @@ async def _open(engine: Engine, service: Service, trouble: Trouble, snapshot: Sn
     except SlotTaken:
         return await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
     except StoreUnavailable:
-        engine.spawn(unrecorded(engine, service, trouble.title))
+        engine.spawn(unrecorded(engine, service, trouble))
         raise
     return incident_id

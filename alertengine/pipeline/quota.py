@@ -9,6 +9,7 @@ from alertengine.core.incident import Incident
 from alertengine.core.message import MessageKind
 from alertengine.core.model import rfc3339
 from alertengine.core.plans import plan_of
+from alertengine.core.said import Said, recorded
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.notify import append
 from alertengine.store import directory, quotas
@@ -34,7 +35,7 @@ async def ask_sparingly(engine: Engine, incident: Incident) -> None:
             append(engine, tx, incident, [], MessageKind.ALERT)
             return
         until = tx.fetch(quotas.next_turn(incident.tenant_id))
-        data = {"reason": "quota reached, and today's alert was sent", "until": rfc3339(until)}
+        data = {**recorded(reason=Said("reason.quota")), "until": rfc3339(until)}
         append(engine, tx, incident, [NewEvent(type=EventType.INCIDENT_SILENCED, data=data)])
 
     await engine.store.transact(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import SYSTEM, Actor, Service, rfc3339
+from alertengine.core.said import Said, recorded
 from alertengine.errors import Invalid
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory
@@ -23,7 +24,7 @@ async def rehearse(engine: Engine, tenant: str, actor: Actor = SYSTEM) -> str:
         "service": service.name,
         "severity": "critical",
         "title": f"{service.name}: this is a test",
-        "reason": "somebody asked for a test of the whole way",
+        **recorded(reason=Said("reason.tested")),
         "kind": "test",
         "figures": {"symptom": "test"},
         "since": rfc3339(now),

@@ -9,10 +9,11 @@ import logging
 
 from alertengine.core.approval import Claims, standing
 from alertengine.core.incident import DECIDABLE, Incident
-from alertengine.core.language import Words, retold
+from alertengine.core.language import Words
 from alertengine.core.language import words as language
 from alertengine.core.model import ActionSpec, Contact
 from alertengine.core.people import may_decide
+from alertengine.core.said import retold
 from alertengine.core.taps import Command, Verb, button, parse
 from alertengine.core.trouble import title
 from alertengine.errors import DeliveryError, NotAnApprover, Refused, StoreUnavailable, TokenExpired

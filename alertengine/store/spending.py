@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alertengine.core.model import rfc3339
+from alertengine.core.said import Said
 from alertengine.core.spend import Budget, Spent, Usage, dollars
 from alertengine.store.base import Query, Transaction
 
@@ -62,12 +63,12 @@ class Kept:
         }
 
 
-def reserve(tx: Transaction, call: Call, budget: Budget, now: datetime) -> tuple[str, str | None]:
+def reserve(tx: Transaction, call: Call, budget: Budget, now: datetime) -> tuple[str, Said | None]:
     """(the day it is booked on, why it may not be asked: None where it may, and is booked)."""
     at = tx.now(now)
     day = _day(at)
     if call.incident_id and tx.fetch(asked(call)):
-        return day, "it was asked already"
+        return day, Said("model.why.twice")
     objection = budget.objection(tx.fetch(spent(call.tenant_id, at)), call.at_most, call.cost_at_most)
     if objection:
         return day, objection

@@ -13,6 +13,7 @@ from alertengine.core.diagnosis.told import by_rules, named_cause, of_model, per
 from alertengine.core.events import Event, EventType, Stage
 from alertengine.core.incident import Incident, fold
 from alertengine.core.language import Words
+from alertengine.core.said import spoken
 from alertengine.core.trouble import title
 from alertengine.pipeline.engine import Engine
 from alertengine.store.incidents import IncidentRow
@@ -126,9 +127,9 @@ def _why(incident: Incident, words: Words) -> dict[str, Any] | None:
     return {
         "cause": named_cause(diagnosis["cause"], words) if clear else None,
         "sure": words("page.why.sure", sure=percent(diagnosis, words)),
-        "summary": line(diagnosis["summary"]),
+        "summary": line(spoken(diagnosis, words)["summary"]),
         "model": line(of_model(incident.diagnosis, words)),
-        "evidence": [line(item["text"]) for item in diagnosis.get("evidence", ())],
+        "evidence": [line(spoken(item, words)["text"]) for item in diagnosis.get("evidence", ())],
     }
 
 
@@ -152,7 +153,7 @@ def _ran(incident: Incident, words: Words) -> dict[str, Any] | None:
     run = incident.execution
     if run is None:
         return None
-    detail = run.detail or {}
+    detail = spoken(run.detail or {}, words)
     output = detail.get("output")
     said = line(detail.get("detail", "")).rstrip(".")
     return {

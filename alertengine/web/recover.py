@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from alertengine.core.approval import Claims
 from alertengine.core.incident import Incident
-from alertengine.core.language import retold
 from alertengine.core.model import rfc3339
+from alertengine.core.said import retold
 from alertengine.core.view import View
 from alertengine.errors import (
     Refused,

@@ -17,8 +17,9 @@ from alertengine.core.events import EventType
 from alertengine.core.incident import Execution, Incident
 from alertengine.core.language import Words
 from alertengine.core.model import ActionSpec, rfc3339
+from alertengine.core.said import spoken
 from alertengine.core.snapshot import Snapshot
-from alertengine.core.trouble import began
+from alertengine.core.trouble import began, headline
 from alertengine.core.view import DECIDING, PREVIEWING, Sight, View, choose
 from alertengine.pipeline.approve import Opened
 from alertengine.pipeline.catalogue import today
@@ -176,7 +177,7 @@ def _sentence(parts: list[str]) -> str:
 
 def _figures(last: Snapshot, words: Words) -> list[str]:
     if last.error is not None:
-        return [last.headline]
+        return [headline(last.to_json(), words)]
     figures = []
     if last.error_rate is not None:
         share = words.percent(last.error_rate)
@@ -195,6 +196,7 @@ def _why(facts: Facts) -> dict[str, Any] | None:
     if diagnosis is None or facts.incident.is_test:
         return None
     words, source = facts.words, diagnosis["source"]
+    diagnosis = spoken(diagnosis, words)
     return {
         "cause": named_cause(diagnosis["cause"], words),
         "known": diagnosis["cause"] != UNCLEAR,  # not "clear": that is what a dict can do
@@ -202,7 +204,7 @@ def _why(facts: Facts) -> dict[str, Any] | None:
         "source": words("page.why.rules") if source == "rules" else words("page.why.model", source=source),
         "summary": diagnosis["summary"],
         "check_first": diagnosis.get("check_first"),
-        "evidence": [item["text"] for item in diagnosis.get("evidence", ())],
+        "evidence": [spoken(item, words)["text"] for item in diagnosis.get("evidence", ())],
         "alternatives": [
             f"{named_cause(a['cause'], words)} ({_sure(a, words)})" for a in diagnosis.get("alternatives", ())
         ],
@@ -269,7 +271,7 @@ def _step_run(run: Execution, began: datetime | None, facts: Facts) -> dict[str,
             return {"state": "now", "text": runs}
         return {"state": "todo", "text": facts.say("page.step.starts", action=run.action)}
     # Where it went wrong, the detail is the page's first sentence already.
-    detail = str((run.detail or {}).get("detail", "")) if run.status == "succeeded" else ""
+    detail = str(spoken(run.detail or {}, facts.words).get("detail", "")) if run.status == "succeeded" else ""
     if detail:
         return {"state": "done", "text": facts.say("page.step.ran_so", action=run.action, detail=detail)}
     state, key = _ENDED[run.status]

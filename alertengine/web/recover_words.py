@@ -17,6 +17,7 @@ from alertengine.core.incident import Execution, Incident
 from alertengine.core.language import Words
 from alertengine.core.model import Actor
 from alertengine.core.policy import Policy
+from alertengine.core.said import spoken
 from alertengine.core.trouble import began as trouble_began
 from alertengine.core.trouble import symptom, title
 from alertengine.core.view import View
@@ -101,7 +102,7 @@ def _trouble(facts: Facts) -> Lead:
 def _symptom(facts: Facts) -> str:
     """The worst alert's own sentence; the score that the reason adds is shown further down."""
     detected = facts.incident.detected
-    told = symptom(facts.incident, facts.words)
+    told = symptom(detected, facts.words)
     plainly = told == str(detected.get("reason", "")).rstrip(".")
     if plainly and detected.get("kind") == "degradation" and detected.get("snapshot"):
         return str(detected["snapshot"]["headline"])
@@ -204,7 +205,8 @@ def _failed(facts: Facts) -> Lead:
 
 def _detail(facts: Facts, otherwise: str) -> Markup:
     """What is known of the run's end, as a sentence."""
-    detail = str((_run(facts).detail or {}).get("detail") or facts.words(otherwise)).rstrip(".")
+    kept = spoken(_run(facts).detail or {}, facts.words)
+    detail = str(kept.get("detail") or facts.words(otherwise)).rstrip(".")
     return facts.say("page.sentence", what=detail[:1].upper() + detail[1:])
 
 

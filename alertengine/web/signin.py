@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from alertengine.core.approval import refusal
-from alertengine.core.language import Words, retold
+from alertengine.core.language import Words
+from alertengine.core.said import retold
 from alertengine.errors import AlertEngineError, Invalid, RateLimited, Refused, SignInFailed
 from alertengine.pins import seal_pin
 from alertengine.pipeline import limits, signin

@@ -73,7 +73,7 @@ def together(memories: Iterable[Memory]) -> Memory:
     known = [memory for memory in memories if memory.weight > 0]
     whole = Memory(HALF_LIVES_S[0])
     whole.weight = sum(memory.weight for memory in known)
-    whole.counts = array("f", map(sum, zip(*(memory.counts for memory in known))))
+    whole.counts = array("f", map(sum, zip(*(memory.counts for memory in known), strict=True)))
     return whole
 
 

@@ -32,13 +32,26 @@ from world import World, open_world
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "tests" / "contract" / "health_report.json"
 WIDTH, HEIGHT = 1340, 600
-BENCHES = {"telegram": benches.TELEGRAM, "wa": benches.WHATSAPP_TWILIO, "slack": benches.SLACK_BOT}
+BENCHES = {
+    "telegram": benches.TELEGRAM,
+    "wa": benches.WHATSAPP_TWILIO,
+    "slack": benches.SLACK_BOT,
+    "voice": benches.VOICE_TWILIO,
+    "teams": benches.TEAMS,
+    "discord": benches.DISCORD,
+    "pagerduty": benches.PAGERDUTY,
+}
 PEOPLE = (
     ("Tariro", "telegram", "1001"),
     ("Rudo", "wa", benches.PHONE),
     ("Payments team", "slack", "C0001"),
     ("Chipo", "spare", ""),
+    ("Farai", "voice", benches.PHONE),
+    ("The office", "teams", ""),
+    ("The workshop", "discord", ""),
+    ("The rota", "pagerduty", ""),
 )
+NAMES = {"whatsapp": "WhatsApp", "pagerduty": "PagerDuty"}
 SINCE = re.compile(r'"since": "[^"]*"')
 STYLE = """<!doctype html><meta charset="utf-8"><style>
 body{margin:0;padding:14px;background:#dcdcdc;font:13px/1.4 system-ui,sans-serif;color:#111}
@@ -50,7 +63,9 @@ white-space:pre-line} .k{display:block;text-align:center;border-radius:7px;paddi
 .whatsapp{background:#e9e1d6}.whatsapp .k{border-top:1px solid #ddd;color:#0b6fb5;border-radius:0}
 .slack{background:#fff;border:1px solid #ccc}.slack .b{padding:0}.slack .k{display:inline-block;border:1px solid #999;
 padding:4px 10px;margin-right:6px}.slack small{color:#666}.terminal{background:#181c20;color:#dde3e6;
-font:11.5px/1.45 ui-monospace,monospace}.terminal .b{background:none;padding:0}
+font:11.5px/1.45 ui-monospace,monospace}.terminal .b{background:none;padding:0}.telephone{background:#e3e8d8}
+.teams{background:#e8e8f4}.teams .k{border:1px solid #99c}.discord{background:#313338;color:#dbdee1}
+.discord .b{background:none;padding:0}.pagerduty{background:#dcebdf}.pagerduty .k{border:1px solid #7a9}
 </style>"""
 
 
@@ -85,7 +100,8 @@ async def run(world: World, language: str) -> Run:
 
 
 def _taken(line: Wired, name: str) -> list[dict[str, Any]]:
-    taken = line.servers[name].messages
+    server = line.servers[name]
+    taken = server.calls if name == "voice" else server.messages
     return json.loads(json.dumps(list(taken.values()) if isinstance(taken, dict) else taken))
 
 
@@ -96,12 +112,16 @@ def drawn(run: Run) -> str:
         "whatsapp": "".join(_whatsapp(message) for message in run.after["wa"]),
         "slack": "".join(_slack(message) for message in (*run.asked["slack"][:1], *run.after["slack"])),
         "terminal": "".join(f"<div class=b>{html.escape(_cut(text))}</div>" for text in run.written),
+        "telephone": "".join(_telephone(message) for message in run.after["voice"]),
+        "teams": "".join(_teams(message) for message in run.after["teams"]),
+        "discord": "".join(_discord(message) for message in run.after["discord"]),
+        "pagerduty": "".join(_pagerduty(message) for message in run.after["pagerduty"]),
     }
     return "<section>" + "".join(_column(name, text) for name, text in columns.items()) + "</section>"
 
 
 def _column(name: str, text: str) -> str:
-    return f"<div><h2>{name.capitalize()}</h2><article class={name}>{text}</article></div>"
+    return f"<div><h2>{NAMES.get(name, name.capitalize())}</h2><article class={name}>{text}</article></div>"
 
 
 def _cut(text: str) -> str:
@@ -139,6 +159,36 @@ def _block(block: dict[str, Any]) -> str:
         return f"<small>{block['elements'][0]['text']}</small>\n"
     text = re.sub(r"\*(.+?)\*", r"<b>\1</b>", block["text"]["text"])
     return f"<b>{text}</b>\n" if block["type"] == "header" else f"{text}\n"
+
+
+def _telephone(message: dict[str, Any]) -> str:
+    said = re.findall(r"<Say[^>]*>(.*?)</Say>", message["Twiml"], re.DOTALL)
+    return "".join(f"<div class=b>“{text}”</div>" for text in said)
+
+
+def _teams(message: dict[str, Any]) -> str:
+    card = message["attachments"][0]["content"]
+    first, *lines = (_marked(block["text"]) for block in card["body"])
+    keys = _keys(action["title"] for action in card.get("actions", []))
+    return f"<div class=b><b>{first}</b>\n{chr(10).join(lines)}{keys}</div>"
+
+
+def _discord(message: dict[str, Any]) -> str:
+    return f"<div class=b>{_marked(_cut(message['content']))}</div>"
+
+
+def _marked(text: str) -> str:
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html.escape(text))
+    return re.sub(r"\\(.)", r"\1", bold)
+
+
+def _pagerduty(message: dict[str, Any]) -> str:
+    payload = message.get("payload")
+    if payload is None:
+        return f"<div class=b><small>{message['event_action']}</small></div>"
+    text = html.escape(payload["custom_details"]["text"])
+    keys = _keys(link["text"] for link in message.get("links", []))
+    return f"<div class=b><b>{html.escape(payload['summary'])}</b>\n{text}{keys}</div>"
 
 
 def _keys(labels: Iterator[str] | list[str]) -> str:

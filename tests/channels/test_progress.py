@@ -105,7 +105,7 @@ async def test_a_channel_that_cannot_amend_gets_a_message_for_each(line: Wired) 
     _, authorized, recovered = messages
 
     assert "Tariro authorized restart-pool at" in authorized["what"]
-    assert authorized["details"] == "Before: payments: POST /pay is failing"
+    assert authorized["details"] == "Before: payments: POST /pay is failing."
     assert "payments is healthy" in recovered["what"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import import_module
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from alertengine.core import languages
-from alertengine.core.diagnosis.model import CAUSES
-from alertengine.core.language import ENGLISH, LANGUAGES, Said, placeholders, retold, words
+from alertengine.core.diagnosis.model import CAUSES, FetchError
+from alertengine.core.diagnosis.rules import diagnose
+from alertengine.core.language import ENGLISH, LANGUAGES, placeholders, words
+from alertengine.core.said import Figure, Said, recorded, retold, spoken
 from alertengine.errors import NotAnApprover, TokenExpired
+from alertengine.pipeline.findings import finding_json
 
 PACKAGE = Path(languages.__file__).parent.parent.parent
 OTHERS = [code for code in LANGUAGES if code != "en"]
@@ -20,6 +24,16 @@ COUNTED = re.compile(r"\.(zero|one|two|few|many|other)$")
 FAMILIES = (
     *("cause.", "trouble.", "measured.", "meanwhile.", "status.", "story.", "kind.", "result.", "health."),
     *(
+        "reason.",
+        "ran.",
+        "unreachable.",
+        "evidence.",
+        "lead.",
+        "check.",
+        "fetch.",
+        "fetch_check.",
+        "summary.",
+        "model.why.",
         "refused.",
         "look.stage.",
         "look.state.",
@@ -134,3 +148,36 @@ def test_a_refusal_is_said_again_in_another_language() -> None:
     assert retold(TokenExpired(), french) == french("refused.TOKEN_EXPIRED")
     assert retold(NotAnApprover(), ENGLISH) == str(NotAnApprover())
     assert retold(TokenExpired("its own words"), french) == "its own words"
+
+
+def test_what_a_record_keeps_is_said_in_each_language() -> None:
+    usual = Said("evidence.usual", {"value": Figure(2.5, "ms")})
+    slow = Said("evidence.slow", {"route": "POST /pay", "now": Figure(2900, "ms"), "usual": usual})
+    lead = Said("lead.auth_break", {"route": Said("some.routes")})
+    kept = json.loads(json.dumps(recorded(summary=Said("summary.measured", {"lead": lead, "first": slow}))))
+
+    assert kept["summary"] == spoken(kept, ENGLISH)["summary"]
+    assert kept["summary"].endswith("Measured: POST /pay takes 2.9 s at P95 (usual 2.5 ms).")
+    assert spoken(kept, words("fr"))["summary"] == (
+        "Une partie des routes rejette des requêtes qui étaient acceptées avant."
+        " Mesuré : POST /pay prend 2,9 s au P95 (d’habitude 2,5 ms)."
+    )
+
+
+@pytest.mark.parametrize(
+    "said", [{"key": "no.such", "values": {}}, {"key": "evidence.slow", "values": {}}, 7, {}]
+)
+def test_what_another_release_kept_is_said_as_it_was_recorded(said: object) -> None:
+    kept = {"reason": "as it was", "said": {"reason": said}}
+    assert spoken(kept, words("fr")) == kept
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_what_the_rules_say_is_in_the_language_and_in_no_other(code: str) -> None:
+    report = json.loads((Path(__file__).parents[1] / "contract" / "health_report.json").read_text("utf-8"))
+    for found in (diagnose(report), diagnose(None, FetchError(kind="refused")), diagnose({})):
+        data = json.loads(json.dumps(finding_json(found)))
+        told = spoken(data, words(code))
+        texts = [(data["summary"], told["summary"]), (data["check_first"], told["check_first"])]
+        texts += [(item["text"], spoken(item, words(code))["text"]) for item in data["evidence"]]
+        assert all(english != said for english, said in texts)

@@ -155,4 +155,4 @@ def test_what_the_sdk_measured_is_told_in_the_language(kind: str, said: str) -> 
     figures = {"symptom": seen.symptom, "route": seen.route, "value": seen.value, "usual": seen.usual}
     incident = fold(make_events(detected(figures=figures), diagnosed()))
 
-    assert symptom(incident, words("pt")) == said
+    assert symptom(incident.detected, words("pt")) == said

@@ -72,7 +72,7 @@ async def test_the_spend_is_on_the_record_and_in_the_status(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("budget", "says"),
     [
-        (Budget(tokens=100, usd=9.0), "today's 100 tokens are used up"),
+        (Budget(tokens=100, usd=9.0), "today’s 100 tokens are used up"),
         (Budget(tokens=10**6, usd=0.0001), "0.0001 USD"),
     ],
 )

@@ -21,13 +21,18 @@ from alertengine.core.diagnosis.question import Question
 from alertengine.core.diagnosis.reading import clamp, number
 from alertengine.core.diagnosis.redaction import shorten
 from alertengine.core.diagnosis.weighing import MOST
+from alertengine.core.said import Said
 
 CLAIMS_READ: Final = 40
 CITES_READ: Final = 12
 
 
 class Unreadable(ValueError):
-    """An answer that cannot be used, and why."""
+    """An answer that cannot be used, and why: the end of a key, `model.why.…`."""
+
+    def __init__(self, key: str) -> None:
+        self.said = Said(f"model.why.{key}")
+        super().__init__(self.said.english)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +52,14 @@ class Opinion:
 def read(answer: object, question: Question) -> Opinion:
     """Raises `Unreadable` where the answer has another shape, or where nothing of it stands on a measurement."""
     if not isinstance(answer, Mapping):
-        raise Unreadable("its answer is not of the form that was asked for")
+        raise Unreadable("other_form")
     cause, sure = _cause(answer.get("cause")), _confidence(answer.get("confidence"))
     said = [_claim(answer.get("explanation")), *map(_claim, _list(answer.get("claims"))[:CLAIMS_READ])]
     kept, dropped = sift(said, question.known)
     if not kept and cause != UNCLEAR:
-        raise Unreadable("nothing in its answer stands on what was measured")
+        raise Unreadable("unfounded")
     route, dependency = (_named(answer.get(key), question) for key in ("route", "dependency"))
+    check, ours = _check(answer.get("check_first"), question), advice.check_first(cause, route, dependency)
     finding = Finding(
         cause=cause,
         confidence=min(MOST, round(sure, 2)),
@@ -64,34 +70,34 @@ def read(answer: object, question: Question) -> Opinion:
         alternatives=_alternatives(answer.get("alternatives"), cause),
         route=route,
         dependency=dependency,
-        check_first=_check(answer.get("check_first"), question)
-        or advice.check_first(cause, route, dependency),
+        check_first=check or ours.english,
+        said={} if check else {"check_first": ours},
     )
     return Opinion(finding=finding, claims=kept, dropped=dropped, action=_action(answer, question))
 
 
 def _cause(value: object) -> str:
     if not isinstance(value, str) or value not in CAUSES:
-        raise Unreadable("it names no cause of the list")
+        raise Unreadable("no_cause")
     return value
 
 
 def _confidence(value: object) -> float:
     found = number(value)
     if found is None or not 0 <= found <= 1:
-        raise Unreadable("its confidence is not a number from 0 to 1")
+        raise Unreadable("no_confidence")
     return found
 
 
 def _list(value: object) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise Unreadable("its answer is not of the form that was asked for")
+        raise Unreadable("other_form")
     return value
 
 
 def _claim(value: object) -> Claim:
     if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
-        raise Unreadable("its answer is not of the form that was asked for")
+        raise Unreadable("other_form")
     cites = _list(value.get("cites"))[:CITES_READ]
     return Claim(text=value["text"], cites=tuple(c for c in cites if isinstance(c, str)))
 

@@ -1,9 +1,14 @@
 """The words of a diagnosis: its causes, its finding and what the finding stands on."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from alertengine.core.said import Said  # whose English needs the causes below
 
 UNCLEAR: Final = "unclear"
 SERVICE_DOWN: Final = "service_down"
@@ -44,6 +49,8 @@ class EvidenceItem:
 
     id: str
     text: str
+    said: Said | None = None
+    """The text for every language, where it is ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,8 @@ class Finding:
     route: str | None
     dependency: str | None
     check_first: str
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """Of `summary` and `check_first` those that are ours, for every language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

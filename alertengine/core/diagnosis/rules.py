@@ -1,6 +1,6 @@
 """From a health report to a finding: read the facts, measure the signs, weigh the cases, say it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from alertengine.core.diagnosis import advice, facts, hints, signals, weighing
 from alertengine.core.diagnosis import rules_application as application
@@ -18,6 +18,7 @@ from alertengine.core.diagnosis.model import (
 from alertengine.core.diagnosis.reachability import from_fetch_error, last_words
 from alertengine.core.diagnosis.redaction import shorten
 from alertengine.core.diagnosis.weighing import Case, Verdict
+from alertengine.core.said import Said
 
 RULES = (
     dependencies.db_slow,
@@ -70,40 +71,46 @@ def _completeness(found: facts.Facts) -> float:
 
 def _named(verdict: Verdict) -> Finding:
     case = verdict.ranked[0]
-    said = advice.lead(case.cause, case.route, case.dependency)
+    summary = _summary(case)
+    check = advice.check_first(case.cause, case.route, case.dependency)
     return Finding(
         cause=case.cause,
         confidence=verdict.confidences[0],
-        summary=_summary(said, case),
+        summary=shorten(summary.english, SUMMARY_LIMIT),
         evidence=case.items[:EVIDENCE_LIMIT],
         alternatives=_alternatives(verdict, 1),
         route=case.route,
         dependency=case.dependency,
-        check_first=advice.check_first(case.cause, case.route, case.dependency),
+        check_first=check.english,
+        said={"summary": summary, "check_first": check},
     )
 
 
 def _unclear(verdict: Verdict, found: facts.Facts) -> Finding:
     likely = verdict.ranked[:2]
-    names = " or ".join(CAUSES[case.cause] for case in likely)
-    said = (
-        f"The cause is not clear; likeliest: {names}."
-        if names
-        else "The cause is not clear: nothing stands out."
-    )
-    if not found.has_evidence:
-        said += " Only the overall figures are known, no timings of dependencies, exceptions or process."
+    summary, check = _doubt(likely, found), advice.check_first(UNCLEAR, None, None)
     evidence = weighing.unique(item for case in likely for item in case.items[:3])
     return Finding(
         cause=UNCLEAR,
         confidence=max(verdict.confidences, default=0.0),
-        summary=shorten(said, SUMMARY_LIMIT),
+        summary=shorten(summary.english, SUMMARY_LIMIT),
         evidence=evidence[:EVIDENCE_LIMIT],
         alternatives=_alternatives(verdict, 0),
         route=likely[0].route if likely else None,
         dependency=None,
-        check_first=advice.check_first(UNCLEAR, None, None),
+        check_first=check.english,
+        said={"summary": summary, "check_first": check},
     )
+
+
+def _doubt(likely: Sequence[Case], found: facts.Facts) -> Said:
+    names = [Said(f"cause.{case.cause}") for case in likely]
+    said = Said("summary.nothing")
+    if names:
+        said = Said("summary.likeliest", {"cause": names[0]})
+    if len(names) > 1:
+        said = Said("summary.either", {"cause": names[0], "other": names[1]})
+    return said if found.has_evidence else Said("summary.figures_only", {"said": said})
 
 
 def _alternatives(verdict: Verdict, skip: int) -> tuple[tuple[str, float], ...]:
@@ -111,6 +118,11 @@ def _alternatives(verdict: Verdict, skip: int) -> tuple[tuple[str, float], ...]:
     return tuple((case.cause, confidence) for case, confidence in ranked[skip : skip + 2])
 
 
-def _summary(said: str, case: Case) -> str:
-    facts_said = "; ".join(item.text for item in case.items[:2])
-    return shorten(f"{said} Measured: {facts_said}." if facts_said else said, SUMMARY_LIMIT)
+def _summary(case: Case) -> Said:
+    lead = advice.lead(case.cause, case.route, case.dependency)
+    said = [item.said or item.text for item in case.items[:2]]
+    if not said:
+        return lead
+    if len(said) == 1:
+        return Said("summary.measured", {"lead": lead, "first": said[0]})
+    return Said("summary.measured_both", {"lead": lead, "first": said[0], "second": said[1]})

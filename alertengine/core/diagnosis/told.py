@@ -8,6 +8,7 @@ from typing import Any
 from alertengine.core.diagnosis.harmless import harmless
 from alertengine.core.diagnosis.model import UNCLEAR
 from alertengine.core.language import Words
+from alertengine.core.said import spoken
 
 Data = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ def of_model(diagnosis: Data, words: Words) -> str:
     if model["state"] == "asked":
         return words("model.asked", model=name)
     if model["state"] != "answered":
-        return words("model.without", model=name, reason=model.get("reason", ""))
+        return words("model.without", model=name, reason=spoken(model, words).get("reason", ""))
     said = (reading(diagnosis, words), *_doubt(diagnosis, words), *_rather(diagnosis, words))
     return " ".join(said)
 

@@ -84,7 +84,7 @@ def test_more_claims_than_anybody_reads_are_dropped() -> None:
 )
 def test_no_claim_survives_with_a_number_of_its_own(text: str, cites: list[str]) -> None:
     kept, _ = sift([Claim(text=text + " 987654", cites=tuple(cites))], KNOWN)
-    assert kept == ()
+    assert not any("987654" in claim.text for claim in kept)
 
 
 def test_a_model_that_is_graded_is_not_told_what_the_rules_say() -> None:
