@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.errors import StoreDamaged, StoreUnavailable
@@ -33,14 +34,18 @@ class Tail:
         self._vkeys = vkeys
         self._trees: dict[str, Frontier] = {}
         self._notes: dict[str, bytes] = {}
+        self._looking = Lock()
+        """Looks come from threads, and several may be asked for at once."""
 
     def heads(self) -> list[Checkpoint]:
         """What was seen: no later look may contradict it."""
-        return [Checkpoint(f"/log/{tree}", seen.size, seen.root()) for tree, seen in self._trees.items()]
+        return [
+            Checkpoint(f"/log/{tree}", seen.size, seen.root()) for tree, seen in list(self._trees.items())
+        ]
 
     def begin(self, report: Report) -> None:
         """Go on from what was verified whole."""
-        with closing(self._open()) as db:
+        with self._looking, closing(self._open()) as db:
             for tree in report.trees:
                 nodes = Nodes(db, tree.tree)
                 seen = Frontier(tree.size, [nodes.get(*place) for place in peak_coordinates(tree.size)])
@@ -53,7 +58,7 @@ class Tail:
         Raises `StoreUnavailable` where the file cannot be looked at.
         """
         try:
-            with closing(self._open()) as db:
+            with self._looking, closing(self._open()) as db:
                 db.execute("BEGIN")  # one moment of the file
                 notes = dict(db.execute(_HEADS).fetchall())
                 gone = sorted(self._trees.keys() - notes.keys())
