@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from alertengine.cli.output import say
 from alertengine.errors import AlertEngineError, ConfigError, DaemonUnreachable, DataDirectoryHeld, Invalid
 
@@ -30,6 +32,8 @@ def failed(error: Exception, *, debug: bool) -> int:
         say("The configuration cannot be used:\n" + "\n".join(f"  {line}" for line in error.problems))
     elif isinstance(error, AlertEngineError):
         say(" ".join(str(error).split()))
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        say("The disk is full, so nothing was done. Make space, then start again.")
     else:
         name = type(error).__name__
         hint = "" if debug else " Run `alertengine --debug …` to see where."

@@ -347,7 +347,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(
-            f"{path} cannot be opened ({error}). Check its folder and its rights."
+            f"{path} cannot be opened ({error}). Check its folder, its rights and the disk's space."
         ) from error
     except sqlite3.DatabaseError as error:
         raise StoreDamaged(f"{path} is not a sound store ({error}). {RESTORE}") from error
