@@ -31,7 +31,7 @@ from alertengine.oidc import Client, OpenId
 from alertengine.passes import PassSigner
 from alertengine.pipeline.engine import Engine
 from alertengine.ports import Action, Channel, Clock, Model
-from alertengine.signing import TokenSigner, Vault, derived_webhook_secret
+from alertengine.signing import TokenSigner, Vault, tenant_secrets
 from alertengine.store import life
 from alertengine.store.base import Store
 from alertengine.store.files import held
@@ -116,15 +116,13 @@ async def open_engine(
             settings.store_path, signs, signs.key.name, settings.mark_path
         )
         stack.push_async_callback(store.close)
-        machine = clock or SystemClock()
-        newest = await _newest(store)
-        clock = SteadyClock(machine, newest or machine.wall())
+        clock = await _steady(store, clock or SystemClock())
         tools = Tools(
             http=client,
             clock=clock,
             vault=Vault(secret, own.previous),
             new_id=new_id,
-            webhook_secret=lambda tenant: derived_webhook_secret(secret, tenant),
+            webhook_secrets=lambda tenant: tenant_secrets(tenant, secret, *own.previous),
             public_url=settings.server.base_url,
         )
         model = _model(settings, tools)
@@ -151,6 +149,7 @@ async def open_engine(
             session_s=settings.oidc.session_s,
             passes=PassSigner(secret, settings.base_url, own.previous),
             vault=tools.vault,
+            webhook_secrets=tools.webhook_secrets,
             base_url=settings.base_url,
             language=settings.server.language,
             values=settings.values(),
@@ -184,7 +183,7 @@ async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
         clock=SystemClock(),
         vault=Vault(new_id("once")),
         new_id=new_id,
-        webhook_secret=lambda _: "",
+        webhook_secrets=lambda _: (),
     )
     model = _model(settings, tools)
     try:
@@ -195,6 +194,11 @@ async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
         if model is not None:
             await model.close()
         await client.close()
+
+
+async def _steady(store: Store, machine: Clock) -> SteadyClock:
+    """Never before what is on record."""
+    return SteadyClock(machine, await _newest(store) or machine.wall())
 
 
 async def _newest(store: Store) -> datetime | None:

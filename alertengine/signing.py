@@ -53,12 +53,16 @@ def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes)
     return "v1," + base64.b64encode(hmac.digest(webhook_key(secret), signed, "sha256")).decode()
 
 
-def webhook_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Standard Webhooks headers. `message_id` is the idempotency key; `timestamp` is in Unix seconds."""
+def webhook_headers(
+    secret: str, message_id: str, timestamp: int, body: bytes, *, before: Sequence[str] = ()
+) -> dict[str, str]:
+    """Standard Webhooks headers. `message_id` is the idempotency key; `timestamp` is in Unix seconds; `before`: secrets
+    that receivers may know still, which sign as well."""
+    signed = [webhook_signature(one, message_id, timestamp, body) for one in (secret, *before)]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": webhook_signature(secret, message_id, timestamp, body),
+        "webhook-signature": " ".join(signed),
     }
 
 
@@ -72,10 +76,11 @@ def webhook_verified(secret: str, headers: Mapping[str, str], body: bytes, now: 
     return any(hmac.compare_digest(one.encode(), expected.encode()) for one in offered)
 
 
-def derived_webhook_secret(secret: str, tenant: str) -> str:
-    """A tenant's own signing secret, for webhooks and http recoveries that were given none."""
-    key = hmac.digest(secret.encode(), b"webhook\n" + tenant.encode(), "sha256")
-    return "whsec_" + base64.b64encode(key).decode()
+def tenant_secrets(tenant: str, *secrets: str) -> tuple[str, ...]:
+    """A tenant's own signing secrets, for webhooks and http recoveries that were given none: made of the daemon's
+    secret, and of those before it."""
+    keys = [hmac.digest(one.encode(), b"webhook\n" + tenant.encode(), "sha256") for one in secrets]
+    return tuple("whsec_" + base64.b64encode(key).decode() for key in keys)
 
 
 class TokenSigner:

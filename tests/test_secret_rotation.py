@@ -16,7 +16,7 @@ from alertengine.pipeline import approve
 from alertengine.pipeline.contacts import NewContact
 from alertengine.pipeline.onboard import Application, onboard
 from alertengine.pipeline.reseal import reseal
-from alertengine.signing import TokenSigner, Vault
+from alertengine.signing import TokenSigner, Vault, tenant_secrets, webhook_headers, webhook_verified
 from alertengine.store import directory, seals
 from world import World
 
@@ -122,3 +122,16 @@ def test_previous_secrets_come_from_a_list_a_file_or_the_environment(tmp_path: P
     lines.chmod(0o644)
     with pytest.raises(ConfigError, match="readable by others"):
         load_settings(file, {"HOME": str(tmp_path)}, {})
+
+
+def test_a_tenant_s_calls_are_signed_by_both_while_the_secret_is_changed() -> None:
+    body, at = b'{"type":"incident.alert"}', 1_767_323_150
+    [before] = tenant_secrets("ten_1", OLD)
+    new, kept = tenant_secrets("ten_1", NEW, OLD)
+    headers = webhook_headers(new, "msg_1", at, body, before=[kept])
+
+    assert kept == before
+    assert new != tenant_secrets("ten_2", NEW)[0]
+    assert webhook_verified(before, headers, body, at)
+    assert webhook_verified(new, headers, body, at)
+    assert not webhook_verified(before, webhook_headers(new, "msg_1", at, body), body, at)

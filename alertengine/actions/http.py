@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -55,7 +55,7 @@ class HttpAction:
         self._configured = configured
         self._http = tools.http
         self._clock = tools.clock
-        self._webhook_secret = tools.webhook_secret
+        self._webhook_secrets = tools.webhook_secrets
 
     def describe(self, spec: ActionSpec) -> str:
         return f"POST {spec.params['url']}"
@@ -91,23 +91,23 @@ class HttpAction:
     ) -> Response:
         message_id = f"{run.execution_id}-preview" if dry_run else run.execution_id
         body = request_body(spec.name, run, dry_run=dry_run)
-        secret = self._secret(spec, run)
+        secret, *before = self._secrets(spec, run)
         headers = {
             "content-type": "application/json",
             "idempotency-key": message_id,
-            **webhook_headers(secret, message_id, int(self._clock.wall().timestamp()), body),
+            **webhook_headers(secret, message_id, int(self._clock.wall().timestamp()), body, before=before),
         }
         given = Given(spec.params.get("given_by", Given.OPERATOR))
         return await self._http.fetch(
             "POST", url, timeout_s=timeout_s, headers=headers, body=body, given=given
         )
 
-    def _secret(self, spec: ActionSpec, run: Run) -> str:
+    def _secrets(self, spec: ActionSpec, run: Run) -> Sequence[str]:
         """The configured one is for the configured URL alone: another's recovery may have the same name."""
         own = self._configured.get(spec.name)
         if own is not None and own.secret is not None and own.url == spec.params["url"]:
-            return own.secret.get_secret_value()
-        return self._webhook_secret(run.tenant_id)
+            return (own.secret.get_secret_value(),)
+        return self._webhook_secrets(run.tenant_id)
 
 
 def request_body(action: str, run: Run, *, dry_run: bool) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -94,10 +94,10 @@ class WebhookChannel:
         return Examination(detail=detail, at=exchange.clock_of(answer))
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
-        url, secret = self._target(contact)
-        shown = _standard(message) if self._form == "standard" else FORMS[self._form](message, secret)
+        url, secrets = self._target(contact)
+        shown = _standard(message) if self._form == "standard" else FORMS[self._form](message, secrets[0])
         given = contact.given_by if url == contact.address else Given.OPERATOR
-        await self._hand_over(url, secret, shown, idempotency_key, given)
+        await self._hand_over(url, secrets, shown, idempotency_key, given)
         return Receipt(provider_message_id=idempotency_key if self._form == "standard" else None)
 
     async def post(self, body: Mapping[str, Any], idempotency_key: str) -> None:
@@ -106,34 +106,35 @@ class WebhookChannel:
         assert config.url is not None
         assert config.secret is not None
         url, secret = config.url.get_secret_value(), config.secret.get_secret_value()
-        await self._hand_over(url, secret, body, idempotency_key, Given.OPERATOR)
+        await self._hand_over(url, (secret,), body, idempotency_key, Given.OPERATOR)
 
     async def _hand_over(
-        self, url: str, secret: str, shown: Mapping[str, Any], idempotency_key: str, given: Given
+        self, url: str, secrets: Sequence[str], shown: Mapping[str, Any], idempotency_key: str, given: Given
     ) -> None:
         body = json.dumps(shown, ensure_ascii=False).encode()
         headers = {"content-type": "application/json"}
         if self._form == "standard":
             stamp = int(self._tools.clock.wall().timestamp())
-            headers |= webhook_headers(secret, idempotency_key, stamp, body)
+            secret, *before = secrets
+            headers |= webhook_headers(secret, idempotency_key, stamp, body, before=before)
         answer = await exchange.ask(self._tools, "POST", url, headers=headers, body=body, given=given)
         if not answer.ok:
             raise self._refused(answer)
 
-    def _target(self, contact: Contact) -> tuple[str, str]:
-        """(URL, signing secret) for this contact."""
+    def _target(self, contact: Contact) -> tuple[str, Sequence[str]]:
+        """(URL, signing secrets) for this contact."""
         config = self._config
         secret = config.secret.get_secret_value() if config and config.secret else ""
         if contact.address.startswith(("http://", "https://")) and self._form == "standard":
             # What the operator signs with goes to where the operator says, and nowhere else.
             if contact.given_by is Given.TENANT or not secret:
-                secret = self._tools.webhook_secret(contact.tenant_id)
-            return contact.address, secret
+                return contact.address, self._tools.webhook_secrets(contact.tenant_id)
+            return contact.address, (secret,)
         if config is None:
             raise DeliveryError(
                 "this contact has no URL and no webhook channel is configured", permanent=True
             )
-        return config.url.get_secret_value() if config.url else PAGERDUTY_URL, secret
+        return config.url.get_secret_value() if config.url else PAGERDUTY_URL, (secret,)
 
     def _refused(self, answer: Response) -> DeliveryError:
         # 410 is the receiver's word that the endpoint is gone; other 4xx do not get better by repeating,

@@ -203,6 +203,25 @@ def revoke_key(
     _done(done, as_json, f"The key {key} opens nothing any more.")
 
 
+@app.command("webhook-secret")
+def webhook_secret(
+    ctx: typer.Context,
+    tenant: TenantName = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Show the secret that signs calls of the tenant's own URLs, for whoever receives them. It changes with the
+    daemon's secret; calls are signed with both while that is in `previous_secrets`."""
+    found = ask(
+        ctx, config, data_dir, tenant, lambda client, path: client.post(f"/local{path}/webhook-secret", {})
+    )
+    if as_json:
+        show_json(found)
+    else:
+        show(styled(found["webhook_secret"]))
+
+
 @app.command("refusals")
 def refusals(
     ctx: typer.Context,

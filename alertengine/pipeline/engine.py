@@ -137,6 +137,8 @@ class Engine:
     tokens: TokenSigner
     passes: PassSigner
     vault: Vault
+    webhook_secrets: Callable[[str], tuple[str, ...]]
+    """Sign what goes to a tenant's own URLs, by tenant; the newest first."""
     base_url: str
     boot: str
     """This life of the daemon."""

@@ -20,6 +20,7 @@ from alertengine.pipeline.invite import ask
 from alertengine.pipeline.preview import preview
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.store import directory, incidents
+from alertengine.web.auth import tenant_of
 from alertengine.web.bodies import Strict
 
 
@@ -53,6 +54,7 @@ def router(engine: Engine) -> APIRouter:
     _lists(routes, engine)
     _contacts(routes, engine)
     _decisions(routes, engine)
+    _secrets(routes, engine)
     return routes
 
 
@@ -91,6 +93,14 @@ def _contacts(routes: APIRouter, engine: Engine) -> None:
             raise NotFound(f"{many} {body.contact}; give the id: GET /tenant/ID/contacts".capitalize())
         asked = await ask(engine, found[0])
         return {"contact_id": found[0].id, "name": found[0].name, "problem": asked.problem, "url": asked.url}
+
+
+def _secrets(routes: APIRouter, engine: Engine) -> None:
+    @routes.post("/tenant/{tenant_id}/webhook-secret")
+    async def post_webhook_secret(tenant_id: str) -> dict[str, Any]:
+        """For whoever receives the tenant's calls, to check their signature."""
+        await tenant_of(engine, tenant_id)
+        return {"tenant_id": tenant_id, "webhook_secret": engine.webhook_secrets(tenant_id)[0]}
 
 
 def _decisions(routes: APIRouter, engine: Engine) -> None:

@@ -23,8 +23,9 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.post("/onboard", status_code=201)
     async def post_onboard(body: OnboardBody, who: Admin) -> dict[str, Any]:
-        """Watch a service. The API key is shown in this answer and never again."""
-        return _onboarded(await onboard(engine, body.application()))
+        """Watch a service. The API key is shown in this answer and never again; `webhook_secret` signs what is sent
+        to the tenant's own URLs."""
+        return _onboarded(engine, await onboard(engine, body.application()))
 
     @routes.get("/tenant/{tenant_id}")
     async def get_tenant(tenant_id: OwnTenant) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def router(engine: Engine) -> APIRouter:
     return routes
 
 
-def _onboarded(made: Onboarded) -> dict[str, Any]:
+def _onboarded(engine: Engine, made: Onboarded) -> dict[str, Any]:
     pending = [c.name for c in made.contacts if c.verified_at is None]
     step = f"try it: alertengine test {made.tenant.id}"
     if pending:
@@ -77,6 +78,7 @@ def _onboarded(made: Onboarded) -> dict[str, Any]:
     return {
         "tenant_id": made.tenant.id,
         "api_key": made.api_key,
+        "webhook_secret": engine.webhook_secrets(made.tenant.id)[0],
         "service_id": made.service.id,
         "status": "pending_verification" if pending else "active",
         "contacts_pending": pending,

@@ -102,7 +102,7 @@ async def tools(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tools]:
         clock=SystemClock(),
         vault=Vault("a-secret-of-this-test-0123456789abcdef"),
         new_id=lambda prefix: prefix,
-        webhook_secret=lambda tenant: "whsec_c2VjcmV0",
+        webhook_secrets=lambda tenant: ("whsec_c2VjcmV0",),
     )
     await client.close()
 

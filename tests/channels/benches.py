@@ -63,7 +63,7 @@ async def opened(bench: Bench, public_url: str | None = None) -> AsyncIterator[O
         clock=FakeClock(),
         vault=Vault("v" * 40),
         new_id=lambda prefix: f"{prefix}_1",
-        webhook_secret=lambda tenant: webhooks.SECRET,
+        webhook_secrets=lambda tenant: (webhooks.SECRET,),
         public_url=public_url,
     )
     try:

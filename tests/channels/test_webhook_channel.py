@@ -19,6 +19,7 @@ from alertengine.testing import START, make_incident
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OWN = "whsec_dGVuYW50LXNlY3JldC10ZW5hbnQtc2VjcmV0"
+OWN_BEFORE = "whsec_b3duLWJlZm9yZS1vZi10aGlzLXRlc3Q="
 URL = "https://ops.example/alerts"
 LINK = "http://127.0.0.1:9000/action/recover?token=abc"
 TARIRO = Contact(id="con_1", tenant_id="ten_1", name="Tariro", channel="hook")
@@ -46,7 +47,10 @@ def message() -> Message:
 
 def channel(wire: Wire, *, configured: bool = True) -> WebhookChannel:
     tools = SimpleNamespace(
-        http=wire, clock=SystemClock(), webhook_secret=lambda tenant: OWN, new_id=lambda prefix: prefix
+        http=wire,
+        clock=SystemClock(),
+        webhook_secrets=lambda tenant: (OWN, OWN_BEFORE),
+        new_id=lambda prefix: prefix,
     )
     config = Config(kind="webhook", url=URL, secret=SECRET) if configured else None
     return WebhookChannel("hook", config, tools)
@@ -83,12 +87,14 @@ async def test_the_id_is_the_same_for_every_try(message: Message) -> None:
 
 
 async def test_a_contact_with_a_url_of_its_own_is_signed_for_its_tenant(message: Message) -> None:
+    """With each of its secrets while the daemon's is changed: a receiver knows the one or the other."""
     wire = Wire()
     contact = Contact(id="c", tenant_id="ten_1", name="T", channel="webhook", address="https://t.example/in")
     await channel(wire, configured=False).send(contact, message, "msg_1")
 
     assert wire.sent[0]["url"] == "https://t.example/in"
-    assert Webhook(OWN).verify(wire.sent[0]["body"], wire.sent[0]["headers"])
+    for secret in (OWN, OWN_BEFORE):
+        assert Webhook(secret).verify(wire.sent[0]["body"], wire.sent[0]["headers"])
 
 
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 410, 413, 422])

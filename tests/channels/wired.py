@@ -62,7 +62,7 @@ async def wired(world: World, *, public: bool = True, **benches: Bench) -> Async
             clock=world.clock,
             vault=world.engine.vault,
             new_id=world.engine.new_id,
-            webhook_secret=lambda tenant: webhooks.SECRET,
+            webhook_secrets=lambda tenant: (webhooks.SECRET,),
             public_url=PUBLIC if public else None,
         )
         spare = RecordingChannel(name="spare", kind="spare")

@@ -25,6 +25,7 @@ def look_after(cli: Any, tenant: str, key: str) -> None:
     shown = cli("tenants", "show", tenant)
     for word in ("scale", "tenant_suspended", "plan_changed", "Tariro", "payments", "never"):
         assert word in shown.stdout, word
+    assert cli("tenants", "webhook-secret", tenant).stdout.startswith("whsec_")
     old = key.split("_")[2]
     cli("tenants", "revoke-key", tenant, old)
     states = {k["key_id"]: k["state"] for k in cli.json("tenants", "show", tenant)["keys"]}

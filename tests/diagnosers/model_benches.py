@@ -136,7 +136,11 @@ async def built(bench: Bench, server: LoopbackServer, **changes: Any) -> AsyncIt
     """The model of a bench, connected to its server."""
     http = Http()
     tools = Tools(
-        http=http, clock=SystemClock(), vault=Vault("v" * 40), new_id=new_id, webhook_secret=lambda tenant: ""
+        http=http,
+        clock=SystemClock(),
+        vault=Vault("v" * 40),
+        new_id=new_id,
+        webhook_secrets=lambda tenant: ("",),
     )
     config = registry.config_model(registry.DIAGNOSERS, bench.kind).model_validate(
         {**bench.settings(server), **changes}
