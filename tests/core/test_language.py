@@ -12,7 +12,9 @@ import pytest
 from alertengine.core import languages
 from alertengine.core.diagnosis.model import CAUSES, FetchError
 from alertengine.core.diagnosis.rules import diagnose
+from alertengine.core.events import EventType
 from alertengine.core.language import ENGLISH, LANGUAGES, placeholders, words
+from alertengine.core.message import MessageKind
 from alertengine.core.said import Figure, Said, recorded, retold, spoken
 from alertengine.errors import NotAnApprover, TokenExpired
 from alertengine.pipeline.findings import finding_json
@@ -107,6 +109,11 @@ def test_every_sentence_is_said_somewhere() -> None:
 
 def test_every_cause_has_its_name_and_english_has_the_one_of_the_diagnosis() -> None:
     assert {name: texts("en")[f"cause.{name}"] for name in CAUSES} == dict(CAUSES)
+
+
+def test_every_event_and_every_kind_of_message_has_its_words() -> None:
+    assert all(ENGLISH.has(f"story.{event}") for event in EventType)
+    assert all(ENGLISH.has(f"kind.{kind}") for kind in MessageKind)
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,7 @@ TEXTS: Mapping[str, str] = {
     "kind.unknown": "unknown",
     "kind.healed": "healed",
     "kind.expired": "expired",
+    "kind.diagnosis": "diagnosis",
     "kind.closed": "closed",
     # The page: what it says first
     "page.you": "You",

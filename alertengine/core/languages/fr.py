@@ -254,6 +254,7 @@ TEXTS: Mapping[str, str] = {
     "kind.unknown": "inconnu",
     "kind.healed": "rétabli tout seul",
     "kind.expired": "expiré",
+    "kind.diagnosis": "diagnostic",
     "kind.closed": "fermé",
     # The page: what it says first
     "page.you": "Vous",

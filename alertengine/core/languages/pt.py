@@ -254,6 +254,7 @@ TEXTS: Mapping[str, str] = {
     "kind.unknown": "desconhecido",
     "kind.healed": "recuperou sozinho",
     "kind.expired": "expirado",
+    "kind.diagnosis": "diagnóstico",
     "kind.closed": "fechado",
     # The page: what it says first
     "page.you": "Você",

@@ -254,6 +254,7 @@ TEXTS: Mapping[str, str] = {
     "kind.unknown": "hazvizivikanwi",
     "kind.healed": "yapora yega",
     "kind.expired": "nguva yapera",
+    "kind.diagnosis": "ongororo",
     "kind.closed": "yavharwa",
     # The page: what it says first
     "page.you": "Iwe",

@@ -254,6 +254,7 @@ TEXTS: Mapping[str, str] = {
     "kind.unknown": "haijulikani",
     "kind.healed": "imepona yenyewe",
     "kind.expired": "muda umekwisha",
+    "kind.diagnosis": "uchunguzi",
     "kind.closed": "imefungwa",
     # The page: what it says first
     "page.you": "Wewe",
