@@ -45,9 +45,9 @@ number of incidents nothing is lost: each is still opened and recorded, and one 
 
 SERVICES_HEAD = """\
 What a request of a service is worth, by route: messages and the page then say what the trouble costs ("About 41
-failed payments so far, about 620 USD an hour."). It is counted from what the service reports, never guessed: nothing is
-said of a route that does not fail, nor of a service that cannot be reached. `NAME` is the service's name; `value` at
-onboarding says the same for one tenant's service, and goes before.
+failed payments so far, about 620 USD an hour."). It is counted from what the service reports, never guessed: failures
+since this incident began, and nothing of a route that does not fail now, nor of a service that cannot be reached.
+`NAME` is the service's name; `value` at onboarding says the same for one tenant's service, and goes before.
 """
 
 

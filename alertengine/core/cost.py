@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alertengine.core.diagnosis.reading import mapping, number
 from alertengine.core.language import Words
-
-WINDOW_S = 60.0
-"""What a report counts over, unless it says so itself."""
-SURELY = 0.05
-"""A route of which less fails is not what the incident is about."""
+from alertengine.core.toll import Toll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +49,13 @@ class Cost:
         return words("cost.both", count=count, noun=self.noun, money=money)
 
 
-def cost(
-    report: Mapping[str, Any] | None, values: Mapping[str, Value], began: datetime, now: datetime
-) -> Cost | None:
-    """What the routes with a value cost since `began`, by the last report; None where nothing of it was measured."""
-    report = report or {}
-    window_s = number(mapping(report.get("metrics")).get("window_s")) or WINDOW_S
-    lasted_s = max((now - began).total_seconds(), 1.0)
-    rows = report.get("routes")
-    found = []
-    for row in rows if isinstance(rows, list) else ():
-        value = values.get(str(mapping(row).get("route")))
-        failed = _failed(mapping(row))
-        if value is not None and failed:
-            found.append(_of_route(value, failed, min(window_s, lasted_s), lasted_s))
+def cost(toll: Toll, values: Mapping[str, Value], began: datetime, now: datetime) -> Cost | None:
+    """What the routes with a value that fail now have cost since `began`; None where none does."""
+    failing = [(route, value) for route, value in values.items() if toll.fails(route)]
+    found = [
+        _of_route(value, toll.count(route, began), toll.per_s(route, began, now)) for route, value in failing
+    ]
+    found = [one for one in found if one.count]
     return _together(found) if found else None
 
 
@@ -80,20 +68,10 @@ def _together(found: list[Cost]) -> Cost:
     return Cost(count=worst.count, noun=worst.noun, money_per_h=sum(alike), currency=worst.currency)
 
 
-def _failed(row: Mapping[str, Any]) -> float:
-    """Requests of a route that failed within the report's window."""
-    samples, rate = number(row.get("sample_size")), number(row.get("error_rate"))
-    if samples is None or rate is None or samples < 0 or not SURELY <= rate <= 1:
-        return 0.0
-    return samples * rate
-
-
-def _of_route(value: Value, failed: float, counted_s: float, lasted_s: float) -> Cost:
-    """It may have failed for longer than the report reaches back: at the rate that was measured, then."""
-    per_s = failed / counted_s
+def _of_route(value: Value, failed: float, per_s: float) -> Cost:
     money = None if value.amount is None else value.amount * per_s * 3600
     return Cost(
-        count=round(per_s * lasted_s),
+        count=round(failed),
         noun=value.noun,
         money_per_h=money,
         currency=value.currency if money is not None else None,

@@ -22,6 +22,7 @@ from alertengine.core.model import ActionSpec, Contact, Service
 from alertengine.core.plans import PLANS, Plan
 from alertengine.core.policy import Policy
 from alertengine.core.spend import Budget, Terms
+from alertengine.core.toll import Toll
 from alertengine.http import Http
 from alertengine.passes import PassSigner
 from alertengine.pipeline.bounded import Bounded
@@ -62,6 +63,8 @@ class Memory:
     """By service id."""
     offered: dict[str, tuple[ActionSpec, ...]] = field(default_factory=dict)
     """Recoveries that a service itself offers, by service id."""
+    tolls: dict[str, Toll] = field(default_factory=dict)
+    """What failed on the routes with a value, by service id."""
     noted: dict[str, tuple[int, float]] = field(default_factory=Bounded)
     """How often something was seen, and when it was last recorded (monotonic): floods are counted, not copied."""
     folded: dict[tuple[str, str], Incident] = field(default_factory=dict)
@@ -113,7 +116,7 @@ class Memory:
 
     def keep_services(self, known: Collection[str]) -> None:
         """Forget what was seen of services that are not watched any more."""
-        seen: tuple[dict[str, Any], ...] = (self.watches, self.offered, self.reread)
+        seen: tuple[dict[str, Any], ...] = (self.watches, self.offered, self.tolls, self.reread)
         for each in seen:
             for gone in each.keys() - known:
                 del each[gone]
@@ -179,10 +182,13 @@ class Engine:
         """What its trouble costs, as far as it was measured and somebody said what a request is worth."""
         if service is None:
             return None
-        watch = self.watch(service.id)
-        fresh = watch.last is not None and watch.last.report is not None and not watch.last.healthy
-        values = {**self.values.get(service.name, {}), **service.value}
-        return cost(watch.last_report, values, began, self.now()) if fresh and values else None
+        last, toll = self.watch(service.id).last, self.memory.tolls.get(service.id)
+        fresh = last is not None and last.report is not None and not last.healthy
+        return cost(toll, self.worth(service), began, self.now()) if fresh and toll else None
+
+    def worth(self, service: Service) -> Mapping[str, Value]:
+        """What a request of the service is worth, by route."""
+        return {**self.values.get(service.name, {}), **service.value}
 
     def words(self, contact: Contact) -> Words:
         """The language in which this person is told."""

@@ -14,6 +14,8 @@ from alertengine.core.model import ActionSpec, Service
 from alertengine.core.plans import Feature, plan_of
 from alertengine.core.policy import Policy
 from alertengine.core.snapshot import Health, Snapshot, unreachable
+from alertengine.core.toll import Toll
+from alertengine.core.trouble import began
 from alertengine.errors import SlotTaken, StoreUnavailable
 from alertengine.pipeline import quota
 from alertengine.pipeline.emergency import unrecorded
@@ -38,6 +40,7 @@ async def poll(engine: Engine, service: Service) -> str | None:
         if offers is not None:
             engine.memory.offered[service.id] = offers
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
+    _count(engine, service, snapshot, held)
     if held is not None or snapshot.healthy:
         return held
     cooling = await _cooling(engine, service, snapshot.at)
@@ -45,6 +48,17 @@ async def poll(engine: Engine, service: Service) -> str | None:
     if trouble and cooling:
         trouble = replace(trouble, again=await _again(engine, service, snapshot.at))
     return await _open(engine, service, trouble, snapshot) if trouble else None
+
+
+def _count(engine: Engine, service: Service, snapshot: Snapshot, held: str | None) -> None:
+    """What failed, where somebody said what a request is worth."""
+    worth = engine.worth(service)
+    if not worth or snapshot.report is None:
+        return
+    toll = engine.memory.tolls.get(service.id, Toll())
+    incident = engine.memory.folded.get((service.tenant_id, held)) if held else None
+    toll = toll.about(began(incident) if incident else None)
+    engine.memory.tolls[service.id] = toll.see(snapshot.at, snapshot.report, worth.keys())
 
 
 async def _policy(engine: Engine, service: Service) -> Policy:
