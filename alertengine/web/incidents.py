@@ -21,6 +21,7 @@ from alertengine.web.page import page
 from alertengine.web.recover_guard import LinkRoute
 from alertengine.web.recover_page import of_browser
 from alertengine.web.recover_text import clock_time
+from alertengine.web.refusals import refused
 from alertengine.web.session import session_of
 from alertengine.web.signin import page_proof, sign_in_first
 
@@ -60,8 +61,8 @@ def router(engine: Engine) -> APIRouter:
         """The tenant's incidents as a page, newest first; by a link that was given to somebody. Read-only."""
         try:
             reader = await _reader(engine, request, token)
-        except TokenInvalid:
-            return _closed(engine, request, token)
+        except TokenInvalid as error:
+            return _closed(engine, request, token, error)
         words = reader.words or of_browser(request, engine.language)
         if tenant and tenant in reader.tenants:
             reader = replace(reader, tenants=(tenant, *(t for t in reader.tenants if t != tenant)))
@@ -78,14 +79,17 @@ def router(engine: Engine) -> APIRouter:
             words = reader.words or of_browser(request, engine.language)
             shown = await _one(engine, reader, token, incident_id, words)
             return page(request, "incident.html", words, shown)
-        except TokenInvalid:
-            return _closed(engine, request, token)
+        except TokenInvalid as error:
+            return _closed(engine, request, token, error)
 
     return routes
 
 
-def _closed(engine: Engine, request: Request, token: str) -> Response:
-    """A link that opens nothing; without one, the way in where people sign in."""
+def _closed(engine: Engine, request: Request, token: str, error: TokenInvalid) -> Response:
+    """A link that opens nothing, which is put on record; without one, the way in where people sign in."""
+    answer = refused(request, error) if token else error
+    if answer is not error:
+        raise answer
     if token or engine.identities is None:
         return recover_page.invalid(request, engine.language)
     return sign_in_first(engine, request)

@@ -12,7 +12,13 @@ from alertengine.web.caller import caller, household
 
 _STRANGERS = {"UNAUTHORIZED", "UNSIGNED", "TOKEN_INVALID"}
 """Told to somebody who has shown nothing genuine."""
-_AUDITED = _STRANGERS | {"FORBIDDEN", "CODE_INVALID", "PLAN_FEATURE_UNAVAILABLE", "RATE_LIMITED"}
+_AUDITED = _STRANGERS | {
+    "FORBIDDEN",
+    "CODE_INVALID",
+    "PLAN_FEATURE_UNAVAILABLE",
+    "RATE_LIMITED",
+    "SIGN_IN_FAILED",
+}
 
 
 def refused(request: Request, error: AlertEngineError) -> AlertEngineError:

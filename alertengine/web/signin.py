@@ -22,6 +22,7 @@ from alertengine.web.caller import caller, household
 from alertengine.web.page import SYMBOLS, page
 from alertengine.web.recover_guard import LinkRoute
 from alertengine.web.recover_page import of_browser
+from alertengine.web.refusals import refused
 
 Token = Annotated[str, Query(max_length=2048, description="The link to go on with.")]
 
@@ -155,6 +156,8 @@ def sign_in_first(engine: Engine, request: Request) -> Response:
 
 
 def _failed(engine: Engine, request: Request, error: AlertEngineError) -> Response:
+    """Put on record; it has its own limit."""
+    refused(request, error)
     status = error.status if isinstance(error, Refused) else 503
     base, words = _base(request), of_browser(request, engine.language)
     why = retold(error, words)

@@ -29,11 +29,11 @@ from alertengine.core.limit import Limit
 from alertengine.daemon import serving
 from alertengine.http import Http
 from alertengine.oidc import Client, OpenId
-from alertengine.pipeline import limits
+from alertengine.pipeline import limits, refusals
 from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.ports import Clock
-from alertengine.store import people
+from alertengine.store import people, system
 from alertengine.web.app import create_app
 from link_states import alerted, token_of
 from world import World
@@ -202,6 +202,10 @@ async def test_a_token_that_is_not_just_right_lets_nobody_in(stage: Stage, lie: 
     assert answer.status_code == 401, lie
     assert "not signed in" in answer.text
     assert (await stage.look()).status_code == 401
+    await stage.world.settle()
+    [refusal] = await stage.world.engine.store.fetch(system.about(refusals.SUBJECT, 9))
+    assert refusal.data["code"] == "SIGN_IN_FAILED"
+    assert refusal.data["operation"] == "GET /signin/callback"
 
 
 def _by(change: Callable[[Idp, Claims], str]) -> Callable[[Idp, Claims], str]:

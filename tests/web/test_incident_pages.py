@@ -15,11 +15,11 @@ import pytest
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Role
 from alertengine.passes import Pass, PassSigner, Purpose
-from alertengine.pipeline import viewing
+from alertengine.pipeline import refusals, viewing
 from alertengine.pipeline.notify import append
 from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.rehearse import rehearse
-from alertengine.store import directory, incidents, passes
+from alertengine.store import directory, incidents, passes, system
 from alertengine.store.base import Transaction
 from alertengine.web.app import create_app
 from link_states import STATES, alerted, recovered, token_of
@@ -170,6 +170,11 @@ async def test_a_link_can_be_taken_back(world: World, http: httpx2.AsyncClient) 
     assert (await look(http, anybody)).status_code == 200
     assert await viewing.take_back(world.engine, world.tenant) == 1
     assert (await look(http, anybody)).status_code == 401
+    await world.settle()
+    refused = await world.engine.store.fetch(system.about(refusals.SUBJECT, 9))
+    assert [(e.data["code"], e.data["operation"]) for e in refused][:1] == [
+        ("TOKEN_INVALID", "GET /incidents")
+    ]
 
 
 async def test_it_ends_with_its_time_and_with_its_reader(world: World, http: httpx2.AsyncClient) -> None:
