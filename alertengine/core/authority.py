@@ -13,7 +13,7 @@ from typing import Any
 
 from alertengine.core.approval import check_decidable, refusal, reject
 from alertengine.core.events import EventType, NewEvent
-from alertengine.core.incident import Incident
+from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.model import ActionSpec, Actor, Contact, Risk, Role
 from alertengine.core.people import Crowd, may_decide
 from alertengine.errors import (
@@ -97,9 +97,10 @@ def decide_for(
     action = check_decidable(incident)
     check(incident, action, asker, crowd, rules)
     given = crowd.counted(incident.approvals)
-    if any(crowd.same(one, asker.actor) for one in given):
+    again = any(crowd.same(one, asker.actor) for one in given)
+    if again and asker.reason is None:
         raise refusal("refused.approved")
-    count = len(given) + 1
+    count = len(given) + (not again)
     data: dict[str, Any] = {
         "round": incident.round,
         "approvals": {"required": action.approvals, "given": count},
@@ -136,6 +137,14 @@ def check(incident: Incident, action: ActionSpec, asker: Asker, crowd: Crowd, ru
 
 def may_break_glass(action: ActionSpec, role: Role, rules: Rules) -> bool:
     return rules.break_glass and role is Role.ADMIN and action.approvals > 1
+
+
+def may_go_on_alone(incident: Incident, contact: Contact, crowd: Crowd, rules: Rules) -> bool:
+    """Who approved, waits for others in vain and may break the glass."""
+    action = incident.action
+    if action is None or incident.stage not in DECIDABLE or not may_break_glass(action, contact.role, rules):
+        return False
+    return any(crowd.same(one, contact.actor) for one in incident.approvals)
 
 
 def _reason(asker: Asker, rules: Rules) -> str:

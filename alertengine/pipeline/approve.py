@@ -339,6 +339,7 @@ async def reissue_claims(engine: Engine, claims: Claims, how: How) -> Incident:
         incident, contact = _known(tx, claims)
         now = tx.now(engine.now())
         over = now >= claims.expires_at or incident.stage is Stage.EXPIRED or _is_void(tx, claims)
+        over = over or _spent_in_vain(engine, tx, incident, claims, contact)
         if not over:
             raise approval.refusal("refused.valid")
         if not reissuable(incident):
@@ -354,6 +355,14 @@ async def reissue_claims(engine: Engine, claims: Claims, how: How) -> Incident:
     except Refused as refusal:
         await note_refusal(engine, claims, refusal, how)
         raise
+
+
+def _spent_in_vain(
+    engine: Engine, tx: Transaction, incident: Incident, claims: Claims, contact: Contact
+) -> bool:
+    """It was used to approve, nobody else does, and its holder may go on alone."""
+    used = tx.fetch(links.used_at(claims.tenant_id, claims.incident_id, claims.jti)) is not None
+    return used and authority.may_go_on_alone(incident, contact, _crowd(tx, incident), engine.rules)
 
 
 def _check_reissues(tx: Transaction, incident: Incident, contact: Contact, now: datetime) -> None:

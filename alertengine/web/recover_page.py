@@ -21,7 +21,9 @@ def respond(
 ) -> Response:
     """The page of a link. `notice`: why what was just asked for was not done."""
     posted = request.method == "POST"
-    follow = parts["view"] in FOLLOWING and "still" not in request.query_params
+    # Who gives a reason must not lose it to a page that looks again.
+    writes = parts["ways"] is not None and parts["ways"].break_glass
+    follow = parts["view"] in FOLLOWING and not writes and "still" not in request.query_params
     shown = {
         **parts,
         "token": token,

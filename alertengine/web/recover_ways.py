@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from alertengine.core.authority import may_break_glass
+from alertengine.core.authority import may_break_glass, may_go_on_alone
 from alertengine.core.view import DECIDING, View
 from alertengine.pipeline.approve import Opened
 from alertengine.pipeline.engine import Engine
@@ -22,6 +22,8 @@ class Ways:
     signed_in: str | None = None
     pin: str | None = None
     break_glass: bool = False
+    fresh: bool = False
+    """This link was used to approve; with another one its holder may go on alone."""
     approvers: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -30,8 +32,11 @@ class Ways:
 
 async def ways(engine: Engine, opened: Opened, view: View, session: Session | None) -> Ways:
     action, contact = opened.incident.action, opened.contact
-    if view not in DECIDING or action is None:
+    alone = view is View.APPROVED and may_go_on_alone(opened.incident, contact, opened.crowd, engine.rules)
+    if action is None or not (alone or view in DECIDING):
         return Ways()
+    if alone and opened.used_at is not None:
+        return Ways(fresh=True)
     known = [p for p in session.people if p.tenant_id == contact.tenant_id] if session else []
     sign_in = contact.shared and not known
     person = known[0] if contact.shared and known else None

@@ -20,6 +20,7 @@ from alertengine.core.authority import (
     decide_for,
     holder,
     may_break_glass,
+    may_go_on_alone,
     operator,
 )
 from alertengine.core.events import EventType, NewEvent
@@ -204,6 +205,19 @@ def test_an_admin_breaks_the_glass_with_a_reason_where_allowed() -> None:
     assert event.type is EventType.RECOVERY_AUTHORIZED
     assert event.data["break_glass"] == "customers cannot pay"
     assert event.data["approvals"] == {"required": 3, "given": 1}
+
+
+def test_an_admin_who_approved_already_breaks_the_glass_when_nobody_else_comes() -> None:
+    rules = Rules(break_glass=True)
+    event = decide(proposing(3, given=(CHIPO,)), asks(CHIPO, reason="nobody is awake"), rules=rules)
+    assert event.type is EventType.RECOVERY_AUTHORIZED
+    assert event.data["approvals"] == {"required": 3, "given": 1}
+    with pytest.raises(Refused):
+        decide(proposing(3, given=(CHIPO,)), asks(CHIPO), rules=rules)
+    assert may_go_on_alone(proposing(3, given=(CHIPO,)), CHIPO, EVERYBODY, rules)
+    assert not may_go_on_alone(proposing(3, given=(TARIRO,)), CHIPO, EVERYBODY, rules)
+    assert not may_go_on_alone(proposing(3, given=(TARIRO,)), TARIRO, EVERYBODY, rules)
+    assert not may_go_on_alone(proposing(3, given=(CHIPO,)), CHIPO, EVERYBODY, Rules())
 
 
 @pytest.mark.parametrize(

@@ -440,6 +440,31 @@ async def test_an_admin_breaks_the_glass_and_everybody_reads_why(world: World) -
     assert len(world.action.runs) == 1
 
 
+async def test_an_admin_who_waits_in_vain_goes_on_alone_by_a_fresh_link(world: World) -> None:
+    demand(world, break_glass=True)
+    await join(world, "Chipo", Role.ADMIN)
+    incident = await alerted(world, approvals=2, polls=1)
+    used = token_of(world, "Chipo")
+    async with await serving(world) as http:
+        assert (await press(http, used, "confirm")).status_code == 303
+        page = (await http.get(LINK, params={"token": used}, headers=HTML)).text
+        assert "Nobody else answers?" in page
+        assert (await press(http, used, "break-glass", reason="Nobody is awake")).status_code == 409
+        assert (await press(http, used, "reissue")).status_code == 202
+        await world.settle()
+        fresh = token_of(world, "Chipo")
+        assert fresh != used
+        page = (await http.get(LINK, params={"token": fresh}, headers=HTML)).text
+        assert "It cannot wait for the others" in page
+        assert "http-equiv" not in page, "who writes a reason must not lose it"
+        assert "/confirm" not in page
+        assert (await press(http, fresh, "break-glass", reason="Nobody is awake")).status_code == 303
+    await world.settle()
+    event = next(e for e in await world.events(incident) if e.type == "recovery_authorized")
+    assert (event.data["break_glass"], event.data["approvals"]["given"]) == ("Nobody is awake", 1)
+    assert len(world.action.runs) == 1
+
+
 async def test_the_glass_holds_where_the_operator_did_not_allow_it(world: World) -> None:
     await join(world, "Chipo", Role.ADMIN)
     await alerted(world, approvals=2, polls=1)

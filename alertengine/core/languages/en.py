@@ -427,6 +427,7 @@ TEXTS: Mapping[str, str] = {
     "page.alone.told": "As an admin you may authorize it alone. Everybody is told, with your reason.",
     "page.alone.why": "Why",
     "page.alone.run": "Run {action} alone",
+    "page.alone.again": "Nobody else answers? With a fresh link you can run it alone, with a reason that everybody is told.",
     "page.approvals.lacking": "Who can approve here: {n}. That is too few to authorize it; the operator adds approvers.",
     # Looking: the list of incidents, and the story of one
     "look.title": "Incidents of {tenant}",

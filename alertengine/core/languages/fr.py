@@ -443,6 +443,7 @@ TEXTS: Mapping[str, str] = {
     "page.alone.told": "En tant qu’administrateur, vous pouvez l’autoriser seul. Tout le monde en est informé, avec votre raison.",
     "page.alone.why": "Pourquoi",
     "page.alone.run": "Exécuter {action} seul",
+    "page.alone.again": "Personne d’autre ne répond ? Avec un nouveau lien, vous pouvez l’exécuter seul, avec une raison dont tous sont informés.",
     "page.approvals.lacking": "Qui peut approuver ici : {n}. C’est trop peu pour l’autoriser ; l’opérateur ajoute des approbateurs.",
     # Looking: the list of incidents, and the story of one
     "look.title": "Incidents de {tenant}",

@@ -443,6 +443,7 @@ TEXTS: Mapping[str, str] = {
     "page.alone.told": "Como administrador, pode autorizá-lo sozinho. Todos são informados, com a sua razão.",
     "page.alone.why": "Porquê",
     "page.alone.run": "Executar {action} sozinho",
+    "page.alone.again": "Mais ninguém responde? Com um novo link pode executá-lo sozinho, com uma razão que todos ficam a saber.",
     "page.approvals.lacking": "Quem pode aprovar aqui: {n}. É pouco para o autorizar; o operador acrescenta aprovadores.",
     # Looking: the list of incidents, and the story of one
     "look.title": "Incidentes de {tenant}",

@@ -442,6 +442,7 @@ TEXTS: Mapping[str, str] = {
     "page.alone.told": "Semunhu ari admin munogona kuzvibvumira mega. Munhu wose anoudzwa, pamwe nechikonzero chenyu.",
     "page.alone.why": "Chikonzero",
     "page.alone.run": "Itai {action} mega",
+    "page.alone.again": "Hapana mumwe ari kupindura? Nelink itsva munogona kuzviita mega, nechikonzero chinoudzwa munhu wose.",
     "page.approvals.lacking": "Vanogona kubvumira pano: {n}. Vashoma kuti zvibvumirwe; mufambisi anowedzera vabvumiri.",
     # Looking: the list of incidents, and the story of one
     "look.title": "Zviitiko zve{tenant}",

@@ -442,6 +442,7 @@ TEXTS: Mapping[str, str] = {
     "page.alone.told": "Kama msimamizi unaweza kuiruhusu peke yako. Wote huambiwa, pamoja na sababu yako.",
     "page.alone.why": "Kwa nini",
     "page.alone.run": "Endesha {action} peke yako",
+    "page.alone.again": "Hakuna mwingine anayejibu? Kwa kiungo kipya unaweza kuiendesha peke yako, kwa sababu ambayo wote wataambiwa.",
     "page.approvals.lacking": "Wanaoweza kuidhinisha hapa: {n}. Hawatoshi kuiruhusu; mwendeshaji huongeza waidhinishaji.",
     # Looking: the list of incidents, and the story of one
     "look.title": "Matukio ya {tenant}",
