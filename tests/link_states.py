@@ -12,7 +12,7 @@ from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import Actor, Contact, rfc3339
 from alertengine.core.policy import Policy
 from alertengine.core.snapshot import Snapshot
-from alertengine.pipeline import approve
+from alertengine.pipeline import approve, reissue
 from alertengine.pipeline.notify import record
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.rehearse import rehearse
@@ -219,7 +219,7 @@ async def earlier(world: World) -> str:
     await world.tick(801)
     young = token_of(world)
     await world.tick(100)
-    await approve.reissue(world.engine, first, HOW)
+    await reissue.reissue(world.engine, first, HOW)
     await world.settle()
     return young
 

@@ -14,19 +14,29 @@ from alertengine.core.trouble import symptom
 
 def tell(event: Event, words: Words = ENGLISH) -> str:
     """One event as a sentence without its time."""
-    key = f"story.{event.type}"
+    key = "story.looked" if _without_link(event) else f"story.{event.type}"
     if not words.has(key):
         return _plainly(event)
     fill, data = _FILLED.get(event.type, _nothing), spoken(event.data, words)
     try:
         values = _Fields(data, who=event.actor.name, **fill(data, words))
-        return words.texts[key].format_map(values).rstrip(" :")
+        return words.texts[key].format_map(values).rstrip(" :") + _note(event)
     except (KeyError, TypeError, AttributeError):
         return _plainly(event)  # an older daemon wrote it with other fields; the rest must still be read
 
 
 def _plainly(event: Event) -> str:
     return str(event.type).replace("_", " ").capitalize()
+
+
+def _without_link(event: Event) -> bool:
+    return event.type is EventType.RECOVERY_PREVIEWED and event.data.get("channel") == "terminal"
+
+
+def _note(event: Event) -> str:
+    """What somebody wrote beside their decision."""
+    note = event.data.get("note") if event.type in _DECISIONS else None
+    return f" “{note}”" if note else ""
 
 
 class _Fields(dict[str, Any]):
@@ -85,10 +95,14 @@ def _authorized(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
     return {"action": data["action"]["name"], "channel": data.get("channel", "link") + said}
 
 
-def _resolved(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    note = f" “{data['note']}”" if data.get("note") else ""
-    return {"reason": f"{data.get('reason', '')}{note}"}
-
+_DECISIONS = frozenset(
+    {
+        EventType.RECOVERY_APPROVED,
+        EventType.RECOVERY_AUTHORIZED,
+        EventType.RECOVERY_REJECTED,
+        EventType.INCIDENT_RESOLVED,
+    }
+)
 
 _FILLED: Mapping[str, Callable[[Mapping[str, Any], Words], dict[str, Any]]] = {
     EventType.INCIDENT_DETECTED: _detected,
@@ -102,6 +116,5 @@ _FILLED: Mapping[str, Callable[[Mapping[str, Any], Words], dict[str, Any]]] = {
     EventType.INCIDENT_ESCALATED: _escalated,
     EventType.RECOVERY_APPROVED: _approved,
     EventType.RECOVERY_AUTHORIZED: _authorized,
-    EventType.INCIDENT_RESOLVED: _resolved,
 }
 """Events whose sentence needs more than their own fields."""

@@ -124,9 +124,15 @@ def _failed(incident: Incident, words: Words) -> Contents:
     return _lines(words("message.failed", action=run.action, detail=detail), parts)
 
 
+def _tested(incident: Incident) -> str:
+    """The way to the phone was not tried to its end where somebody decided at the terminal."""
+    there = _execution(incident).authorized_by.kind == "operator"
+    return "message.tested.there" if there else "message.tested"
+
+
 def _recovered(incident: Incident, words: Words) -> Contents:
     if incident.is_test:
-        return Contents(title=words("message.tested"), lines=(words("message.tested.rest"),))
+        return Contents(title=words(_tested(incident)), lines=(words("message.tested.rest"),))
     run = _execution(incident)
     said = words("message.recovered", service=incident.service)
     if run.ended_at and incident.closed_at:

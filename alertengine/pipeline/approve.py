@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from alertengine.core import approval, authority
@@ -24,7 +24,6 @@ from alertengine.errors import (
     ActionChanged,
     NotAwaitingApproval,
     NotFound,
-    RateLimited,
     Refused,
     StoreUnavailable,
     TenantSuspended,
@@ -39,9 +38,6 @@ from alertengine.pipeline.tenants import ACTIVE
 from alertengine.signing import fingerprint
 from alertengine.store import directory, incidents, links, tellings
 from alertengine.store.base import Transaction
-
-REISSUES = 3
-REISSUE_WINDOW_S = 600
 
 How = Mapping[str, Any]
 """By which channel, from which address and with which browser; recorded with the decision."""
@@ -120,7 +116,7 @@ async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
     """Somebody is on it, and on everything that the same message told of. Uses nothing up."""
 
     def work(tx: Transaction) -> Incident:
-        incident, contact = _known(tx, claims)
+        incident, contact = known(tx, claims)
         told = {**how, "channel": contact.channel, "token": fingerprint(claims.jti)}
         state = _append(engine, tx, incident, approval.acknowledge(incident, contact.actor, told))
         for beside in tx.fetch(tellings.told_with(claims.tenant_id, claims.jti, incident.id)):
@@ -129,7 +125,7 @@ async def acknowledge(engine: Engine, claims: Claims, how: How) -> Incident:
                 _append(engine, tx, other, approval.acknowledge(other, contact.actor, told))
         return state
 
-    return await _decided(engine, work)
+    return await decided(engine, work)
 
 
 async def confirm_as(
@@ -167,7 +163,7 @@ def _approval(engine: Engine, shown: str | None = None) -> Decision:
             raise ActionChanged
         told = {**how, "boot": engine.boot}
         execution = engine.new_id("exe")
-        event = authority.decide_for(incident, asker, _crowd(tx, incident), engine.rules, execution, told)
+        event = authority.decide_for(incident, asker, crowd_of(tx, incident), engine.rules, execution, told)
         claim = (incident.tenant_id, incident.id, incident.round, execution)
         if event.type is EventType.RECOVERY_AUTHORIZED and not links.claim_execution(tx, *claim):
             raise approval.refusal("standing.idle")
@@ -188,7 +184,7 @@ async def _by_link(
     engine: Engine, claims: Claims, how: How, proof: Proof, decision: Decision, *, pin: bool
 ) -> Incident:
     def usable(tx: Transaction) -> tuple[Incident, Contact]:
-        incident, contact = _known(tx, claims)
+        incident, contact = known(tx, claims)
         _check_unused(tx, incident, claims)
         approval.check_time(claims, tx.now(engine.now()))
         return incident, contact
@@ -209,7 +205,7 @@ async def _by_link(
     try:
         # What is too late or used up costs nobody a try of their PIN.
         shown = await show_pin(engine, *await engine.store.transact(usable), proof) if pin else _NO_PIN
-        return await _decided(engine, work)
+        return await decided(engine, work)
     except (Refused, StoreUnavailable) as refusal:
         await note_refusal(engine, claims, refusal, how)
         raise
@@ -237,15 +233,15 @@ async def _by_operator(
         _check_active(tx.fetch(directory.tenant(tenant)))
         return _append(engine, tx, incident, decision(tx, incident, None, asker, how))
 
-    return await _decided(engine, work)
+    return await decided(engine, work)
 
 
-def _crowd(tx: Transaction, incident: Incident) -> Crowd:
+def crowd_of(tx: Transaction, incident: Incident) -> Crowd:
     people = tx.fetch(directory.contacts(incident.tenant_id))
     return Crowd(tuple(people))
 
 
-def _known(tx: Transaction, claims: Claims) -> tuple[Incident, Contact]:
+def known(tx: Transaction, claims: Claims) -> tuple[Incident, Contact]:
     incident = tx.fetch(incidents.incident(claims.tenant_id, claims.incident_id))
     contact = tx.fetch(directory.contact(claims.tenant_id, claims.contact_id))
     known = tx.fetch(links.offered(claims.tenant_id, claims.incident_id, claims.jti))
@@ -269,13 +265,13 @@ def _check_unused(tx: Transaction, incident: Incident, claims: Claims) -> None:
 def _used(tx: Transaction, incident: Incident, claims: Claims) -> Refused:
     """What the first tap did, for whoever taps again."""
     said = Said("refused.TOKEN_USED", {"standing": approval.stands(incident)})
-    if _is_void(tx, claims) and reissuable(incident):
+    if is_void(tx, claims) and reissuable(incident):
         said = Said("refused.TOKEN_EXPIRED", {})
     execution = incident.execution.to_json() if incident.execution else None
     return approval.told(said, TokenUsed, stage=str(incident.stage), execution=execution)
 
 
-def _is_void(tx: Transaction, claims: Claims) -> bool:
+def is_void(tx: Transaction, claims: Claims) -> bool:
     return tx.fetch(links.is_void(claims.tenant_id, claims.incident_id, claims.jti))
 
 
@@ -283,10 +279,10 @@ def _append(engine: Engine, tx: Transaction, incident: Incident, event: NewEvent
     append(engine, tx, incident, [event], _MESSAGES.get(event.type))
     state = tx.fetch(incidents.incident(incident.tenant_id, incident.id))
     assert state is not None
-    return counted(state, _crowd(tx, state))
+    return counted(state, crowd_of(tx, state))
 
 
-async def _decided(engine: Engine, work: Callable[[Transaction], Incident]) -> Incident:
+async def decided(engine: Engine, work: Callable[[Transaction], Incident]) -> Incident:
     incident = await engine.store.transact(work)
     engine.memory.outbox.set()
     return incident
@@ -328,55 +324,6 @@ async def _note(engine: Engine, about: Claims | Incident, kind: EventType, data:
         pass  # the store tells of its trouble itself
 
 
-async def reissue(engine: Engine, token: str, how: How) -> Incident:
-    return await reissue_claims(engine, read(engine, token), how)
-
-
-async def reissue_claims(engine: Engine, claims: Claims, how: How) -> Incident:
-    """Send a fresh link to the contact of an expired one, after checking that there is still something to decide."""
-
-    def work(tx: Transaction) -> Incident:
-        incident, contact = _known(tx, claims)
-        now = tx.now(engine.now())
-        over = now >= claims.expires_at or incident.stage is Stage.EXPIRED or _is_void(tx, claims)
-        over = over or _spent_in_vain(engine, tx, incident, claims, contact)
-        if not over:
-            raise approval.refusal("refused.valid")
-        if not reissuable(incident):
-            raise approval.stood(incident)
-        _check_reissues(tx, incident, contact, now)
-        data = {**how, "contact": contact.id, "token": fingerprint(claims.jti)}
-        event = NewEvent(type=EventType.LINK_REISSUED, data=data, actor=contact.actor)
-        append(engine, tx, incident, [event], MessageKind.LINK, only=contact)
-        return incident
-
-    try:
-        return await _decided(engine, work)
-    except Refused as refusal:
-        await note_refusal(engine, claims, refusal, how)
-        raise
-
-
-def _spent_in_vain(
-    engine: Engine, tx: Transaction, incident: Incident, claims: Claims, contact: Contact
-) -> bool:
-    """It was used to approve, nobody else does, and its holder may go on alone."""
-    used = tx.fetch(links.used_at(claims.tenant_id, claims.incident_id, claims.jti)) is not None
-    return used and authority.may_go_on_alone(incident, contact, _crowd(tx, incident), engine.rules)
-
-
-def _check_reissues(tx: Transaction, incident: Incident, contact: Contact, now: datetime) -> None:
-    since = now - timedelta(seconds=REISSUE_WINDOW_S)
-    recent = [
-        e
-        for e in tx.fetch(incidents.events(incident.tenant_id, incident.id))
-        if e.type is EventType.LINK_REISSUED and e.data["contact"] == contact.id and e.at > since
-    ]
-    if len(recent) >= REISSUES:
-        wait = REISSUE_WINDOW_S / REISSUES
-        raise approval.told(Said("refused.sent", {}), RateLimited, retry_after_s=wait)
-
-
 CLOSABLE = DECIDABLE | {Stage.UNKNOWN, Stage.REJECTED, Stage.EXPIRED}
 
 
@@ -396,7 +343,7 @@ async def close(engine: Engine, tenant: str, incident_id: str, actor: Actor, not
         append(engine, tx, incident, [event], MessageKind.CLOSED)
         return incident
 
-    return await _decided(engine, work)
+    return await decided(engine, work)
 
 
 _MESSAGES: Mapping[str, MessageKind] = {

@@ -17,7 +17,7 @@ from alertengine.core.said import retold
 from alertengine.core.taps import Command, Verb, button, parse
 from alertengine.core.trouble import title
 from alertengine.errors import DeliveryError, NotAnApprover, Refused, StoreUnavailable, TokenExpired
-from alertengine.pipeline import approve
+from alertengine.pipeline import approve, reissue
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.claims import claims_of
 from alertengine.pipeline.engine import Engine
@@ -111,7 +111,7 @@ async def _do(
         await approve.reject_claims(engine, claims, how)
         return Reply(lines=(words("chat.rejected"),))
     if command.verb is Verb.NEW_LINK:
-        await approve.reissue_claims(engine, claims, how)
+        await reissue.reissue_claims(engine, claims, how)
         return Reply(lines=(words("chat.new"),))
     if incident.action is None or incident.stage not in DECIDABLE:
         return Reply(lines=(standing(incident, words),))

@@ -32,6 +32,7 @@ from alertengine.web import (
 )
 from alertengine.web.describe import describe
 from alertengine.web.limits import SizeLimit
+from alertengine.web.nowhere import nowhere
 
 
 def _ignore(service_id: str) -> None:
@@ -55,6 +56,7 @@ def create_app(
     app.state.local = on_socket
     app.state.trusted_proxies = tuple(trusted_proxies)
     problems.install(app)
+    app.add_exception_handler(404, nowhere)
     app.add_middleware(SizeLimit)
     routers = [health.router(engine), tenants.router(engine), audit.router(engine), recover.router(engine)]
     routers += [push.router(engine, nudge), hooks.router(engine), dlq.router(engine)]

@@ -43,7 +43,7 @@ def of_error(error: AlertEngineError) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(AlertEngineError, _known)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -53,7 +53,7 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     return of_error(refused(request, error))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).name
     answer = problem(error.status_code, code, str(error.detail))

@@ -23,7 +23,7 @@ from alertengine.errors import (
     TokenInvalid,
     TokenUsed,
 )
-from alertengine.pipeline import approve, limits
+from alertengine.pipeline import approve, limits, reissue
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.engine import Engine
 from alertengine.web import recover_page as pages
@@ -77,7 +77,7 @@ class Desk:
 
     async def reissue(self, request: Request) -> Response:
         async def decide(asked: Asked) -> Response:
-            incident = await approve.reissue(self.engine, asked.token, asked.how)
+            incident = await reissue.reissue(self.engine, asked.token, asked.how)
             if not asked.html:
                 body = {"reissued": True, "incident_id": incident.id, "tenant_id": incident.tenant_id}
                 return JSONResponse(body, status_code=202)

@@ -24,7 +24,7 @@ from alertengine.errors import (
     TokenInvalid,
     TokenUsed,
 )
-from alertengine.pipeline import approve
+from alertengine.pipeline import approve, reissue
 from alertengine.pipeline.advance import sweep
 from alertengine.pipeline.diagnose import find_cause
 from alertengine.pipeline.execute import run
@@ -151,7 +151,7 @@ async def test_a_link_is_over_after_its_time_and_a_fresh_one_can_be_had(world: W
     with pytest.raises(TokenExpired):
         await approve.confirm(world.engine, old, HOW)
 
-    await approve.reissue(world.engine, old, HOW)
+    await reissue.reissue(world.engine, old, HOW)
     await world.settle()
     fresh = world.channel.last_token
     assert fresh != old
@@ -165,7 +165,7 @@ async def test_an_expired_decision_opens_again_with_a_fresh_link(world: World) -
     await world.tick(1000)
     assert (await world.incident(incident)).stage == "EXPIRED"
 
-    await approve.reissue(world.engine, old, HOW)
+    await reissue.reissue(world.engine, old, HOW)
     await world.settle()
     assert (await world.incident(incident)).stage == "ALERTED"
     await approve.confirm(world.engine, world.channel.last_token, HOW)
@@ -177,12 +177,12 @@ async def test_fresh_links_are_limited_and_need_an_old_one_that_is_over(world: W
     await world.fail()
     token = world.channel.last_token
     with pytest.raises(NotAwaitingApproval):
-        await approve.reissue(world.engine, token, HOW)
+        await reissue.reissue(world.engine, token, HOW)
     world.clock.advance(301)
-    for _ in range(approve.REISSUES):
-        await approve.reissue(world.engine, token, HOW)
+    for _ in range(reissue.REISSUES):
+        await reissue.reissue(world.engine, token, HOW)
     with pytest.raises(RateLimited):
-        await approve.reissue(world.engine, token, HOW)
+        await reissue.reissue(world.engine, token, HOW)
 
 
 async def test_a_link_of_a_copy_that_was_put_back_runs_nothing_and_gets_a_fresh_one(world: World) -> None:
@@ -192,14 +192,14 @@ async def test_a_link_of_a_copy_that_was_put_back_runs_nothing_and_gets_a_fresh_
     with pytest.raises(TokenUsed, match="A fresh one can be sent to you"):
         await approve.confirm(world.engine, old, HOW)
     assert (await approve.open_link(world.engine, old)).expired
-    await approve.reissue(world.engine, old, HOW)
+    await reissue.reissue(world.engine, old, HOW)
     await world.settle()
     assert world.action.runs == []
     await approve.confirm(world.engine, world.channel.last_token, HOW)
     await world.settle()
     assert (await world.incident(incident)).stage == "VERIFYING"
     with pytest.raises(NotAwaitingApproval):
-        await approve.reissue(world.engine, old, HOW)
+        await reissue.reissue(world.engine, old, HOW)
 
 
 async def test_a_recovery_that_fails_asks_again_with_a_new_link(world: World) -> None:
@@ -355,7 +355,7 @@ async def test_an_expired_decision_opens_again_though_the_link_would_live_on(wor
     engine = replace(world.engine, policy=replace(world.engine.policy, decision_timeout_s=60))
     world.clock.advance(61)
     await sweep(engine)
-    await approve.reissue(engine, token, HOW)
+    await reissue.reissue(engine, token, HOW)
     await world.settle()
     await approve.confirm(engine, world.channel.last_token, HOW)
 

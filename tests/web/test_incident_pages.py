@@ -43,6 +43,15 @@ async def look(http: httpx2.AsyncClient, url: str, **more: Any) -> httpx2.Respon
     return await http.get(url, headers=HTML, **more)
 
 
+async def test_a_browser_that_is_nowhere_reads_where_the_pages_are(http: httpx2.AsyncClient) -> None:
+    for path in ("/", "/no/such/page"):
+        told = await http.get(path, headers={"accept": "text/html", "accept-language": "pt"})
+        assert (told.status_code, 'lang="pt"' in told.text) == (404, True)
+        assert "alertengine status" in told.text
+        assert "/signin" not in told.text, "nobody can sign in here"
+    assert (await http.get("/")).json()["code"] == "NOT_FOUND"
+
+
 async def test_the_list_leads_to_each_incident_s_story(world: World, http: httpx2.AsyncClient) -> None:
     await recovered(world)
     listed = await look(http, await link(world))

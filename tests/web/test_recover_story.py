@@ -33,6 +33,16 @@ def test_events_are_told_in_plain_words() -> None:
     ]
 
 
+def test_what_happened_at_the_terminal_and_what_was_noted_is_told() -> None:
+    looked = NewEvent(type=EventType.RECOVERY_PREVIEWED, actor=TARIRO, data={"channel": "terminal"})
+    against = NewEvent(type=EventType.RECOVERY_REJECTED, actor=TARIRO, data={"note": "in the maintenance"})
+
+    assert [tell(e) for e in make_events(detected(), looked, against)][1:] == [
+        "Tariro looked at the terminal at what would run",
+        "Tariro decided not to run it “in the maintenance”",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [

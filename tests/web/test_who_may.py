@@ -16,7 +16,7 @@ from alertengine.core.authority import PinFor, Rules
 from alertengine.core.model import Actor, Contact, Risk, Role
 from alertengine.errors import NotAwaitingApproval, PinNeeded, Refused, SelfApproval, SignInNeeded
 from alertengine.pins import is_pin, seal_pin
-from alertengine.pipeline import approve
+from alertengine.pipeline import approve, reissue
 from alertengine.pipeline.proof import Proof
 from alertengine.pipeline.rehearse import rehearse
 from alertengine.pipeline.taps import hear
@@ -164,7 +164,7 @@ async def test_a_pin_cannot_be_tried_often_over_links_and_restarts(tmp_path: Pat
             for guess in range(3):
                 assert code(await confirm(http, first, pin=f"10020{guess}")) == (403, "PIN_WRONG")
             world.clock.advance(301)
-            await approve.reissue(world.engine, first, HOW)
+            await reissue.reissue(world.engine, first, HOW)
             await world.settle()
             second = token_of(world)
             # A restart: another engine on the same store, which remembers nothing but the store.
@@ -178,7 +178,7 @@ async def test_a_pin_cannot_be_tried_often_over_links_and_restarts(tmp_path: Pat
             assert code(await confirm(http, second, pin=PIN)) == (429, "PIN_LOCKED"), "locked means locked"
             world.clock.advance(3599)
             await world.settle()
-            await approve.reissue(world.engine, second, HOW)
+            await reissue.reissue(world.engine, second, HOW)
             await world.settle()
             third = token_of(world)
             assert code(await confirm(http, third, pin=PIN)) == (429, "PIN_LOCKED")
