@@ -6,7 +6,7 @@ from alertengine.core.diagnosis import families, items, signals
 from alertengine.core.diagnosis.facts import DependencyFact, Facts, RouteFact
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.signals import Signals
-from alertengine.core.diagnosis.weighing import Case, Sign, for_cause, strongest
+from alertengine.core.diagnosis.weighing import Case, Sign, for_cause, strongest, strongest_first
 
 
 def worst_route(facts: Facts) -> RouteFact | None:
@@ -41,8 +41,11 @@ def _db_slow(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
     route = slowest_route(facts)
     return for_cause(
         "db_slow",
-        Sign(4.5 * max(slow, timeouts), (items.answering(fact),)),
-        Sign(1.0 * timeouts, (items.failing(fact),) if timeouts else ()),
+        Sign(
+            4.5 * max(slow, timeouts),
+            strongest_first((slow, (items.answering(fact),)), (timeouts, (items.failing(fact),))),
+        ),
+        Sign(1.0 * timeouts),
         Sign(0.5 * signals.waiting(fact) * slow, (items.waiting(fact),)),
         Sign(0.3 * seen.slowness, (items.slow_route(route),) if route else ()),
         Sign(-4.0 * max(seen.lag * signals.by_lateness(fact, facts.runtime), seen.everywhere)),
@@ -71,7 +74,10 @@ def _pool(fact: DependencyFact, facts: Facts, seen: Signals) -> Case:
     route = slowest_route(facts) or worst_route(facts)
     return for_cause(
         "pool_exhaustion",
-        Sign(5.0 * max(wait, refused), (items.waiting(fact), *((items.failing(fact),) if refused else ()))),
+        Sign(
+            5.0 * max(wait, refused),
+            strongest_first((wait, (items.waiting(fact),)), (refused, (items.failing(fact),))),
+        ),
         Sign(0.5 * (1 - slow), (items.answering(fact),)),
         Sign(0.5 * seen.crowded, (items.in_flight(facts.runtime),)),
         Sign(0.4 * seen.slowness, (items.slow_route(route),) if route and seen.slowness else ()),

@@ -9,18 +9,20 @@ from alertengine.core.diagnosis.facts import Facts, RouteFact
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.rules_dependencies import slowest_route
 from alertengine.core.diagnosis.signals import Signals
-from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
+from alertengine.core.diagnosis.weighing import Case, Sign, for_cause, strongest_first
 
 
 def memory_leak(facts: Facts, seen: Signals) -> Case:
     """Necessary: memory grows and goes on growing. Against: more requests at once need more memory."""
     told = families.with_family(facts.exceptions, families.MEMORY)
-    runtime = facts.runtime
+    runtime, out_of_it = facts.runtime, 0.9 * clamp(len(told))
     return for_cause(
         "memory_leak",
         Sign(
-            4.2 * max(seen.leak, 0.9 * clamp(len(told))),
-            (items.memory_growth(runtime), *map(items.raised, told[:1])),
+            4.2 * max(seen.leak, out_of_it),
+            strongest_first(
+                (seen.leak, (items.memory_growth(runtime),)), (out_of_it, tuple(map(items.raised, told[:1])))
+            ),
         ),
         Sign(1.0 * seen.gc, (items.collecting(runtime),)),
         Sign(0.5 * clamp(runtime.rss_mb.factor() - 1), (items.memory(runtime),)),

@@ -5,7 +5,7 @@ from alertengine.core.diagnosis.facts import Facts, RouteFact
 from alertengine.core.diagnosis.model import EvidenceItem
 from alertengine.core.diagnosis.reading import clamp
 from alertengine.core.diagnosis.signals import Signals
-from alertengine.core.diagnosis.weighing import Case, Sign, for_cause
+from alertengine.core.diagnosis.weighing import Case, Sign, for_cause, strongest_first
 
 
 def traffic_surge(facts: Facts, seen: Signals) -> Case:
@@ -64,12 +64,15 @@ def scanner_4xx(facts: Facts, seen: Signals) -> Case:
 def no_traffic(facts: Facts, seen: Signals) -> Case:
     """Necessary: (almost) nothing arrives. Against: requests are stuck inside, so they did arrive."""
     told = [alert for alert in facts.alerts if alert.type == "traffic_drop"]
+    quiet, dropped = 4.6 * seen.quiet, 4.2 * clamp(len(told))
     stuck = clamp(((facts.runtime.in_flight.now or 0.0) - (facts.runtime.in_flight_max.usual or 3.0)) / 5)
     return for_cause(
         "no_traffic",
         Sign(
-            max(4.6 * seen.quiet, 4.2 * clamp(len(told))),
-            (items.traffic(facts.traffic), *map(items.alerted, told[:1])),
+            max(quiet, dropped),
+            strongest_first(
+                (quiet, (items.traffic(facts.traffic),)), (dropped, tuple(map(items.alerted, told[:1])))
+            ),
         ),
         Sign(-4.0 * max(stuck, seen.crowded if stuck else 0.0)),
         Sign(-1.5 * max(seen.lag, seen.errors, seen.refusals, seen.slowness)),

@@ -59,6 +59,12 @@ def for_cause(cause: str, *signs: Sign, route: str | None = None, dependency: st
     return Case(cause=cause, points=points, items=unique(items), route=route, dependency=dependency)
 
 
+def strongest_first(*told: tuple[float, tuple[EvidenceItem, ...]]) -> tuple[EvidenceItem, ...]:
+    """Of several ways in which a sign may show: what it rests on, first of all, and nothing of what does not show."""
+    showing = sorted((one for one in told if one[0] > 0), key=lambda one: -one[0])
+    return tuple(item for _, items in showing for item in items)
+
+
 def strongest(cases: Iterable[Case], cause: str) -> Case:
     """The best of several cases for one cause, such as one for each dependency."""
     return max(cases, key=lambda case: case.points, default=Case(cause=cause, points=0.0))

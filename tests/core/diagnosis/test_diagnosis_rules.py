@@ -69,6 +69,14 @@ def test_calls_that_waited_in_vain_are_the_pool_however_long_they_took() -> None
     assert found.cause == "pool_exhaustion"
 
 
+def test_what_was_not_measured_is_not_shown_as_what_the_cause_rests_on() -> None:
+    """An application that says that the pool's time is over, and not how long it waited."""
+    vain = dependency("db", "orders", fail_rate=0.93, codes={"pool_timeout": 56}, wait_p95_ms=0.0)
+    texts = [item.text for item in diagnose(told(dependencies=[vain])).evidence]
+    assert texts[0].startswith("calls to db orders that fail: 93 %")
+    assert not any("waiting" in text for text in texts)
+
+
 def test_waiting_behind_slow_queries_is_the_database() -> None:
     slow = dependency("db", "orders", p50_ms=700.0, p95_ms=900.0, wait_p95_ms=1400.0)
     assert diagnose(told(dependencies=[slow])).cause == "db_slow"
