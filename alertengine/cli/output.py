@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Column
     from rich.text import Text
 
 WIDEST = 110
 """Wider lines are hard to read."""
+UNFOLDED = 100_000
+"""Where nobody sits at it, no line ends before what it says."""
+GAP = 2
+"""Between two columns."""
 
 
 def data_console() -> Console:
@@ -35,12 +40,36 @@ def _console(stream: Any) -> Console:
 
 
 def show(what: RenderableType) -> None:
-    """An answer for people, on stdout."""
+    """An answer for people, on stdout. Prose is folded where somebody sits at it; an id, a URL or a path never is."""
+    from rich.text import Text
+
     console = data_console()
+    console.width = max(console.width, least(console, what)) if console.is_terminal else UNFOLDED
     with console.capture() as drawn:
-        console.print(what)
+        console.print(what, soft_wrap=isinstance(what, (str, Text)))
     sys.stdout.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
     sys.stdout.flush()
+
+
+def least(console: Console, what: RenderableType) -> int:
+    """The width at which nothing breaks but prose, between its words."""
+    from rich.console import Group
+    from rich.table import Table
+
+    if isinstance(what, Group):
+        return max((least(console, part) for part in what.renderables), default=0)
+    if not isinstance(what, Table):
+        return 0
+    wide = console.options.update(max_width=UNFOLDED)
+    return sum(_least_column(console, wide, column) + GAP for column in what.columns)
+
+
+def _least_column(console: Console, wide: ConsoleOptions, column: Column) -> int:
+    from rich.measure import Measurement
+
+    cells = [Measurement.get(console, wide, cell) for cell in (column.header, *column.cells)]
+    widths = [cell.maximum if column.no_wrap else cell.minimum for cell in cells]
+    return min(max(widths), column.max_width or UNFOLDED)
 
 
 def show_json(value: Any) -> None:

@@ -126,7 +126,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for title in ("name", "role", "by", "signs in with", "PIN"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, no_wrap=True)
     for row in rows:
         table.add_row(
             styled(row["name"]),

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from alertengine.cli.output import WIDEST, visible
+from alertengine.cli.output import UNFOLDED, WIDEST, visible
 from alertengine.cli.wording import words
 from alertengine.core.account import span
 from alertengine.core.events import Event, EventType
@@ -44,7 +44,7 @@ class Story:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table.grid(padding=(0, 1))
-        table.width = min(options.max_width, WIDEST)
+        table.width = min(options.max_width, WIDEST) if options.max_width < UNFOLDED else None
         table.add_column(width=1)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, max_width=WIDEST_ACTOR, overflow="ellipsis")

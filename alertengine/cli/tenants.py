@@ -278,11 +278,12 @@ async def meant(client: Client, tenant: str | None) -> str:
 
 
 def table(titles: tuple[str, ...], rows: list[Json], keys: tuple[str, ...]) -> Table:
+    """A line a row, whatever the terminal's width: what stands in it is there to be copied."""
     from rich.table import Table
 
     drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for title in titles:
-        drawn.add_column(title, overflow="fold")
+        drawn.add_column(title, no_wrap=True)
     for row in rows:
         drawn.add_row(*(styled(row.get(key, "")) for key in keys))
     return drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -30,6 +31,31 @@ def test_incidents_are_listed_and_filtered(cli: Any) -> None:
         assert len(cli.json("incidents", *matching)["incidents"]) == 1
     for other in (["--service", "orders"], ["--tenant", "ten_nobody"]):
         assert cli.json("incidents", *other)["incidents"] == []
+
+
+@pytest.mark.parametrize("terminal", ["", "1"])
+def test_nothing_that_is_copied_is_ever_broken(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, terminal: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    incident = cli.rehearse()
+    contact = cli.json("contacts", "list")["contacts"][0]["contact_id"]
+    assert cli("incidents", "--link").stdout.count("\n") == 1
+    shown = {
+        ("contacts", "list"): contact,
+        ("services", "list"): "http://127.0.0.1:1/health/alerts",
+        ("tenants", "show"): contact,
+        ("check",): str(cli.data),
+        ("incidents",): incident,
+        ("audit", incident): incident,
+    }
+    for command, whole in shown.items():
+        lines = cli(*command).stdout.splitlines()
+        assert any(whole in line for line in lines), command
+        assert terminal or lines == [line.rstrip() for line in lines]
+    assert (len(cli("incidents").stdout.splitlines()) > 2) is bool(terminal)
 
 
 def test_audit_tells_every_event(cli: Any) -> None:
@@ -95,12 +121,12 @@ def test_an_event_that_only_a_newer_daemon_knows_is_still_told() -> None:
     assert "incident moved" in drawn.get()
 
 
-def test_lines_fit_80_columns_and_end_without_spaces(cli: Any) -> None:
+def test_on_a_terminal_lines_fit_80_columns(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
     incident = cli.rehearse()
-    for command in (["incidents"], ["audit", incident], ["deliveries", incident], ["status"], ["check"]):
-        lines = cli(*command).stdout.splitlines()
+    for command in (["incidents"], ["audit", incident], ["deliveries", incident], ["status"]):
+        lines = re.sub(r"\x1b\[[\d;]*m", "", cli(*command).stdout).splitlines()
         assert max(map(len, lines)) <= 80
-        assert all(line == line.rstrip() for line in lines)
 
 
 def test_no_colour_where_there_is_no_terminal(cli: Any) -> None:
