@@ -36,8 +36,10 @@ class AlertConfig:
 
 def coerce(config: AlertConfig | Mapping[str, Any] | None) -> AlertConfig:
     """Accept a mapping of the same shape too. Raises ValueError naming what it does not know or take."""
-    if config is None or isinstance(config, AlertConfig):
-        return _checked(config or AlertConfig())
+    if config is None:
+        return AlertConfig()
+    if isinstance(config, AlertConfig):
+        config = {one.name: getattr(config, one.name) for one in fields(config)}
     if not isinstance(config, Mapping):
         raise ValueError("it is neither an AlertConfig nor a mapping")
     plain = dict(config)

@@ -14,6 +14,7 @@ from typing import Any
 from .redaction import told
 
 KEPT = 100
+NESTED = 20  # groups within groups that are looked into
 FOREIGN = (
     *{os.path.normpath(sysconfig.get_path(one)) for one in ("stdlib", "purelib", "platlib")},
     "<frozen",
@@ -42,11 +43,16 @@ class Faults:
         self._kept: OrderedDict[str, Fault] = OrderedDict()
 
     def add(self, now: float, error: BaseException, route: str) -> None:
-        """Never raises, whatever the exception's own text does."""
-        error = _cause(error)
+        """Never raises, whatever the exception's own class does."""
+        try:
+            self._add(now, _cause(error), route)
+        except Exception:  # it cannot be told then
+            return
+
+    def _add(self, now: float, error: BaseException, route: str) -> None:
         location = _location(error.__traceback__)
         name = type(error).__name__
-        key = f"{zlib.crc32(f'{name} {location} {route}'.encode()):08x}"
+        key = f"{zlib.crc32(f'{name} {location} {route}'.encode('utf-8', 'replace')):08x}"
         fault = self._kept.get(key)
         if fault is None:
             fault = self._kept[key] = Fault(key, name, told(error), location, route, _errno(error), now)
@@ -81,8 +87,12 @@ def _row(fault: Fault, now: float, recent_s: float, usual_s: float) -> dict[str,
 
 def _cause(error: BaseException) -> BaseException:
     """Of a group of one, that one."""
-    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return _cause(inner[0]) if isinstance(inner, tuple) and len(inner) == 1 else error
+    for _ in range(NESTED):
+        inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+        if not isinstance(inner, tuple) or len(inner) != 1:
+            break
+        error = inner[0]
+    return error
 
 
 def _errno(error: BaseException) -> int | None:

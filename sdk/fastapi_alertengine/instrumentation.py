@@ -45,6 +45,7 @@ def instrument(
         _warn("this app is instrumented already; the first call stands")
         return known
     name = _text("service", service) or os.environ.get("ALERTENGINE_SERVICE") or "default"
+    name = name.encode("utf-8", "replace").decode()  # the environment may hold bytes that are no text
     path = _text("health_path", health_path) or "/health/alerts"
     monitor = _monitor(name, config, _storage(_text("redis_url", redis_url), name))
     signer = _signer(_text("secret", secret) or os.environ.get("ALERTENGINE_SECRET"))
@@ -108,7 +109,7 @@ def _signer(secret: str | None) -> Signer | None:
     try:
         return Signer(secret) if secret else None
     except ValueError:
-        _warn("the secret begins with whsec_ but is not base64; signed calls are refused")
+        _warn("the secret is empty, or what follows whsec_ is not base64; signed calls are refused")
         return None
 
 

@@ -19,17 +19,22 @@ class Marks:
         self.version: str | None = None
 
     def add(self, at: float, kind: str, info: dict[str, Any]) -> None:
-        self._kept.append((at, kind[:40], info))
+        """Never raises, whatever it is told."""
+        told = {_text(name)[:40]: redact(_text(value))[:CUT] for name, value in list(info.items())[:FIELDS]}
         if info.get("version") is not None:
-            self.version = str(info["version"])[:100]
+            self.version = told["version"] = _text(info["version"])[:CUT]  # every report tells it as it is
+        self._kept.append((at, _text(kind)[:40], told))
 
     def told(self, now: float) -> list[dict[str, Any]]:
         """Newest last: kind, version, age in seconds and whatever else was said."""
         return [
-            {"version": None, **_bounded(info), "kind": kind, "age_s": round(now - at, 1)}
-            for at, kind, info in self._kept
+            {"version": None, **told, "kind": kind, "age_s": round(now - at, 1)}
+            for at, kind, told in self._kept
         ]
 
 
-def _bounded(info: dict[str, Any]) -> dict[str, Any]:
-    return {str(key)[:40]: redact(str(value))[:CUT] for key, value in list(info.items())[:FIELDS]}
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return ""

@@ -43,6 +43,7 @@ class MetricsMiddleware:
             await self.other(scope, receive, send)
             return
         if self.path in scope["path"] and self.endpoint.owns(scope):
+            self.ticker.look()
             await self.endpoint(scope, receive, send)
             return
         status = 500
@@ -110,7 +111,10 @@ class MetricsMiddleware:
         self, flight: Flight, status: int, error: BaseException, ended: Cell | None, send: Send
     ) -> None:
         """Enter a request that an exception ended, even after its response had begun or ended."""
-        gone = _gone(error, send)
+        try:
+            gone = _gone(error, send)
+        except Exception:  # an exception of an odd class, or a group without end
+            gone = False
         if ended is None:
             ended = self.finish(flight, CLOSED if gone else 500)
         elif not gone and status < 500:

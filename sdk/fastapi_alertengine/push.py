@@ -36,8 +36,8 @@ class Push:
         headers = {"content-type": "application/json", "user-agent": "fastapi-alertengine"}
         if self._signer is not None:
             headers.update(self._signer.headers("msg_" + secrets.token_hex(12), int(time.time()), body))
-        request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - http(s) alone, checked
         try:
+            request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - http(s) alone, checked
             with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
                 pass
         except Exception:  # whatever it is: the next poll tells the same

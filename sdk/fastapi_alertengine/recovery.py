@@ -8,6 +8,7 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,17 +88,22 @@ async def _run(hook: Recovery, execution_id: str) -> Answer:
     began = time.monotonic()
     try:
         result = _plain(await _call(hook.run))
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:  # a hook may have cancelled what it waited for
         return 500, {**answer, "status": "failed", "error": _sentence(error)}
     took = round(time.monotonic() - began, 3)
     return 200, {**answer, "status": "succeeded", "result": result, "duration_s": took}
 
 
 async def _call(function: Hook) -> Any:
-    """Async functions run on the loop, plain ones in a thread: neither holds up requests."""
+    """Async functions run on the loop, plain ones in a thread of their own: neither holds up requests,
+    and an app whose threads are all stuck can still be helped."""
     if inspect.iscoroutinefunction(function):
         return await function()
-    result = await asyncio.to_thread(function)
+    thread = ThreadPoolExecutor(1, "alertengine-recovery")
+    try:
+        result = await asyncio.get_running_loop().run_in_executor(thread, function)
+    finally:
+        thread.shutdown(wait=False)
     return await result if inspect.isawaitable(result) else result
 
 

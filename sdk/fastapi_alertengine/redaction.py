@@ -6,9 +6,7 @@ import re
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        re.compile(
-            r"(?i)\b(https?|wss?|postgres(?:ql)?(?:\+\w+)?|mysql(?:\+\w+)?|redis|amqp)://[^\s/@]{0,100}@"
-        ),
+        re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,30})://[^\s/?#'\"<>]{0,200}@"),
         r"\1://[cut]@",
     ),
     (re.compile(r"(?<=[\w/.])\?[^\s'\"<>]*=[^\s'\"<>]*"), "?[cut]"),
@@ -18,7 +16,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(
             r"(?i)([\"']?[\w.-]{0,30}(?:passw(?:or)?d|passphrase|pwd|pw\b|secret|token|api[_-]?key|apikey|access[_-]?key|auth"
             r"|authorization|credential|session(?:id)?|cookie|signature|private[_-]?key)[\w.-]{0,30}[\"']?\s*[:=]\s*)"
-            r"(\"[^\"]*\"|'[^']*'|[^\s,;&)}\]]+)"
+            r"(\"[^\"]*(?:\"|$)|'[^']*(?:'|$)|[^\s,;&)}\]]+)"
         ),
         r"\1[cut]",
     ),

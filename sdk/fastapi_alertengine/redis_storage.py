@@ -26,14 +26,15 @@ class RedisStream:
         self._stream = f"alertengine:{service}:seconds"
         self._name = uuid.uuid4().hex
         self._pid = 0
-        self._out: deque[tuple[float, bytes]] = deque()
+        self._out: deque[tuple[float, bytes]] = deque(maxlen=PENDING)
+        self._unsent: list[tuple[float, bytes]] = []  # the thread's own
         self._in: deque[tuple[str, Batch]] = deque(maxlen=1000)
         self._seen: dict[str, tuple[float, int]] = {}
         self._breaker = Breaker()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._client: Any = None
-        self._last = ""
+        self._last = "0-0"
         self._answered = 0.0
         self._asked = 0.0
         self._dropped = 0
@@ -47,10 +48,8 @@ class RedisStream:
     def exchange(self, now: float, batch: Batch) -> list[Batch]:
         if self._pid != os.getpid():
             self._start(now)
+        self._dropped += len(self._out) == PENDING  # the oldest gives way
         self._out.append((now, encode(batch)))
-        while self._out and (len(self._out) > PENDING or self._out[0][0] < now - FRESH_S):
-            self._out.popleft()
-            self._dropped += 1
         self._asked = now
         self._wake.set()
         batches = []
@@ -74,6 +73,8 @@ class RedisStream:
         }
 
     def close(self) -> None:
+        """Until the next exchange, should the app start once more."""
+        self._pid = 0
         self._stop.set()
         self._wake.set()
 
@@ -83,7 +84,9 @@ class RedisStream:
         self._pid = os.getpid()
         self._name = uuid.uuid4().hex
         self._wake, self._stop = threading.Event(), threading.Event()
-        self._client, self._last = None, ""
+        self._client, self._last = None, "0-0"
+        self._out.clear()  # in a fork they are its parent's
+        self._unsent = []
         threading.Thread(target=self._run, name="alertengine-redis", daemon=True).start()
 
     def _run(self) -> None:
@@ -105,24 +108,30 @@ class RedisStream:
         """Hand in all that waits and read what others handed in, in one round trip."""
         if self._client is None:
             self._connect()
-        waiting = list(self._out)
+        self._gather()
         pipe = self._client.pipeline(transaction=False)
-        for _, raw in waiting:
+        for _, raw in self._unsent:
             fields = {"worker": self._name, "batch": raw}
             pipe.xadd(self._stream, fields, maxlen=LENGTH, approximate=True)
         pipe.xread({self._stream: self._last}, count=1000)
         answer = pipe.execute()[-1]
-        for _ in waiting:
-            if self._out:
-                self._out.popleft()
+        self._unsent = []
         self._take(answer)
+
+    def _gather(self) -> None:
+        """Take over what waits; what has become too old tells nobody anything."""
+        while self._out:
+            self._unsent.append(self._out.popleft())
+        fresh = [one for one in self._unsent if one[0] >= self._asked - FRESH_S]
+        self._dropped += len(self._unsent) - len(fresh)
+        self._unsent = fresh
 
     def _take(self, answer: Any) -> None:
         streams = answer.items() if isinstance(answer, dict) else answer or []
         for _, entries in streams:
             flat = entries[0] if entries and isinstance(entries[0], list) else entries
             for entry, fields in flat:
-                self._last = entry
+                self._last = entry.decode()
                 try:
                     worker = fields[b"worker"].decode()
                     if worker != self._name:
@@ -137,7 +146,9 @@ class RedisStream:
             self._url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=False
         )
         seconds, _ = self._client.time()
-        self._last = f"{int(seconds - 2) * 1000}-0"
+        since = 1000 * int(seconds - 2)
+        if not since <= int(self._last.partition("-")[0]) <= 1000 * (seconds + 1):
+            self._last = f"{since}-0"  # else on from where it was: nothing is counted twice
 
     def _forget_client(self) -> None:
         client, self._client = self._client, None

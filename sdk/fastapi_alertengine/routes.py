@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from .cells import UNMATCHED, Cell, Cells
+from .cells import METHODS, UNMATCHED, Cell, Cells
 
 Scope = MutableMapping[str, Any]
 UNEXPLAINED = "/{mount}"
-REMEMBERED = 4096  # routes and mount points; forgotten all at once, then learnt again
+REMEMBERED = 4096  # routes; forgotten all at once, then learnt again
+PATHS = 512  # paths of mounts, which hold what clients wrote: few, and none that is long
+LONG = 200
 
 
 class Routes:
@@ -36,7 +38,7 @@ class Routes:
 
     def _first(self, scope: Scope, route: Any) -> Cell:
         cell = self._cells.get(_template(route), scope["method"])
-        known = self._known.setdefault(scope["method"] if len(self._known) < 16 else "", {})
+        known = self._known.setdefault(_method(scope), {})
         if len(known) >= REMEMBERED:
             known.clear()
         known[id(route)] = (cell, route)  # the route is kept, so that its id stays its own
@@ -52,7 +54,7 @@ class Routes:
         if hasattr(getattr(route, "app", None), "routes") and hasattr(route, "path_format"):
             return self._cells.unmatched  # a mount was the last match: nothing inside it was
         prefix = self._prefix(scope)
-        key = (id(route), scope["method"], prefix)
+        key = (id(route), _method(scope), prefix)
         known = self._mounted.get(key)
         if known is None:
             if len(self._mounted) >= REMEMBERED:
@@ -69,9 +71,11 @@ class Routes:
         mounted = str(scope.get("root_path", ""))[len(scope["app_root_path"]) :]
         found = self._prefixes.get(mounted)
         if found is None:
-            if len(self._prefixes) >= REMEMBERED:
+            found = _mount_template(getattr(self.app, "routes", []), mounted)
+            if len(self._prefixes) >= PATHS:
                 self._prefixes.clear()
-            found = self._prefixes[mounted] = _mount_template(getattr(self.app, "routes", []), mounted)
+            if len(mounted) <= LONG:
+                self._prefixes[mounted] = found
         return found
 
     def _search(self, scope: Scope) -> Any:
@@ -95,6 +99,12 @@ def _gather(routes: Any, leaves: dict[int, list[Any]]) -> None:
         if endpoint is not None and hasattr(route, "path_regex"):
             leaves.setdefault(id(endpoint), []).append(route)
         _gather(getattr(route, "routes", None) or [], leaves)
+
+
+def _method(scope: Scope) -> str:
+    """Clients may make up as many methods as they like."""
+    method: str = scope["method"]
+    return method if method in METHODS else ""
 
 
 def _is_mount(route: Any) -> bool:

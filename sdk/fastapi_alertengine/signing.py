@@ -13,12 +13,14 @@ TOLERANCE_S = 300
 class Signer:
     """Signs and checks with one secret: `whsec_` and base64, or any text.
 
-    Raises ValueError if what follows `whsec_` is not base64.
+    Raises ValueError if what follows `whsec_` is not base64, or if there is nothing to it.
     """
 
     def __init__(self, secret: str) -> None:
-        prefix, _, rest = secret.partition("whsec_")
-        self._key = base64.b64decode(rest, validate=True) if rest and not prefix else secret.encode()
+        rest = secret.removeprefix("whsec_")
+        self._key = secret.encode() if rest == secret else base64.b64decode(rest, validate=True)
+        if not self._key.strip():
+            raise ValueError("the secret is empty")
 
     def __repr__(self) -> str:
         return "Signer(***)"

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from .monitor import Monitor
-from .usual import COUNT, Memory
+from .usual import COUNT, HALF_LIVES_S, Memory
 
 FORMAT = 1
 LEARNT_S = 120.0
 EVERY_S = 60.0
 LARGEST = 16 << 20
+MOST = 1e15
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +34,11 @@ def default_path(service: str) -> Path | None:
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if not chosen and not os.path.isabs(home):
         return None
-    key = hashlib.sha256(f"{service}\0{os.getcwd()}".encode()).hexdigest()[:16]
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed under the app
+        return None
+    key = hashlib.sha256(os.fsencode(f"{service}\0{here}")).hexdigest()[:16]
     return Path(chosen or os.path.join(home, "alertengine")) / f"usual-{key}.json"
 
 
@@ -54,7 +59,7 @@ class State:
                 self._monitor.judge.woke(self._monitor.now())
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
+        except Exception:  # whatever a file may hold, the app starts
             log.debug("the state of %s cannot be read", self._monitor.service, exc_info=True)
 
     def save_due(self, now: float) -> None:
@@ -99,17 +104,27 @@ def snapshot(monitor: Monitor, at: float) -> dict[str, Any]:
 
 
 def restore(monitor: Monitor, told: dict[str, Any], at: float) -> bool:
-    """Bring back a snapshot, aged by the time that has passed; whether there was anything in it."""
-    passed = max(0.0, at - float(told["at"]))
-    monitor.intake.service = _memory(told["service"], monitor.intake.service.half_life_s, passed)
-    for row in told["routes"]:
-        cell = monitor.cells.get(str(row["route"]), str(row["method"]))
-        usual = cell.usual
-        usual.hours = _memory(row["hours"], usual.hours.half_life_s, passed)
-        usual.day = _memory(row["day"], usual.day.half_life_s, passed)
-        usual.peak = float(row["peak"])
+    """Bring back a snapshot, aged by the time that has passed; whether there was anything in it.
+
+    Raises before anything is changed if it is not whole.
+    """
+    passed = max(0.0, at - _count(told["at"]))
+    service = _memory(told["service"], HALF_LIVES_S[0], passed)
+    rows = [_row(row, passed) for row in told["routes"]]
+    monitor.intake.service = service
+    for route, method, hours, day, peak in rows:
+        cell = monitor.cells.get(route, method)
+        cell.usual.hours, cell.usual.day, cell.usual.peak = hours, day, peak
         monitor.intake.weigh(monitor.now(), cell)
-    return bool(told["routes"])
+    return bool(rows)
+
+
+def _row(told: dict[str, Any], passed: float) -> tuple[str, str, Memory, Memory, float]:
+    hours, day = (
+        _memory(told[name], half_life, passed)
+        for name, half_life in zip(("hours", "day"), HALF_LIVES_S, strict=True)
+    )
+    return str(told["route"]), str(told["method"]), hours, day, _count(told["peak"])
 
 
 def _plain(memory: Memory) -> dict[str, Any]:
@@ -121,11 +136,19 @@ def _memory(told: dict[str, Any], half_life_s: float, passed: float) -> Memory:
     memory = Memory(half_life_s)
     for i, count in told["counts"]:
         if 0 <= i < COUNT:
-            memory.counts[i] = float(count)
-    memory.errors, memory.refused = float(told["errors"]), float(told["refused"])
-    memory.weight = float(told["weight"])
+            memory.counts[i] = _count(count)
+    memory.errors, memory.refused = _count(told["errors"]), _count(told["refused"])
+    memory.weight = _count(told["weight"])
     memory.forget(passed)
     return memory
+
+
+def _count(told: Any) -> float:
+    """Raises ValueError for what cannot have been counted: one NaN would spoil every judgement."""
+    count = float(told)
+    if not 0 <= count < MOST:
+        raise ValueError("no count")
+    return count
 
 
 def _write(path: Path, told: dict[str, Any]) -> None:

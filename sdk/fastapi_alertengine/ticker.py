@@ -57,6 +57,10 @@ class Ticker:
             return
         self._monitor.runtime.beat(loop.time() - due)
         self._again(loop)
+        self.look()
+
+    def look(self) -> None:
+        """Judge what is due; whoever asks for a report looks first, so that no poll takes the clockwork's turn."""
         now = self._monitor.now()
         if now >= self._monitor.due:
             self.catch_up(now)

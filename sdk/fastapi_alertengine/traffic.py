@@ -34,7 +34,10 @@ class Traffic:
         self.clients: deque[tuple[str, int] | None] = deque(maxlen=CLIENTS)
 
     def second(self, now: float, matched: float, unmatched: float) -> None:
-        seen = [str(client[0]) for client in self.clients if client]
+        try:
+            seen = [str(client[0]) for client in self.clients if client]
+        except (TypeError, LookupError):  # a server's addresses of an odd kind tell nothing
+            seen = []
         self.clients.clear()
         each = Counter(seen)
         top = tuple(each.most_common(TOP))

@@ -62,6 +62,9 @@ def test_a_wrong_config_is_told_and_ignored():
     assert monitor.config == AlertConfig()
 
 
-def test_a_broken_secret_is_told_and_ignored():
+@pytest.mark.parametrize("secret", ["whsec_***", "whsec_", " "])
+def test_a_secret_that_is_none_is_told_and_opens_nothing(secret):
+    app = FastAPI()
     with pytest.warns(RuntimeWarning, match="whsec_"):
-        instrument(FastAPI(), secret="whsec_***")
+        instrument(app, secret=secret)
+    assert app.user_middleware[0].kwargs["endpoint"]._signer is None

@@ -129,6 +129,7 @@ def test_the_wait_for_a_pooled_connection_is_told(monitor):
     }
     engine = sqlalchemy.create_engine("sqlite://", **options)
     time_sqlalchemy(monitor, engine)
+    engine.dispose()  # as after a fork: the engine has another pool from here on
     with engine.connect(), pytest.raises(sqlalchemy.exc.TimeoutError):
         engine.connect()
     engine.dispose()

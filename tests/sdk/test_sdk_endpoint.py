@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi import FastAPI
@@ -54,6 +56,16 @@ def signed():
     return signed
 
 
+@pytest.fixture
+async def stuck_threads():
+    """The loop's own threads are all busy, as in an app that needs help."""
+    pool, over = ThreadPoolExecutor(1), threading.Event()
+    asyncio.get_running_loop().set_default_executor(pool)
+    pool.submit(over.wait)
+    yield
+    over.set()
+
+
 async def test_report_and_summary_are_open_and_always_200(signed):
     report = await request(signed.app, "/health/alerts")
     assert (report.status, report.headers[b"content-type"]) == (200, b"application/json")
@@ -97,7 +109,7 @@ async def test_preview_has_no_side_effect(signed):
     assert signed.ran == []
 
 
-async def test_an_order_runs_once_however_often_it_comes(signed):
+async def test_an_order_runs_once_however_often_it_comes(signed, stuck_threads):
     order = {"execution_id": "ex-1", "incident_id": "i", "tenant_id": "t", "action": "restart-pool"}
     first = (await signed.ask(HOOKS + "/restart-pool", "POST", order)).json()
     assert {**first, "duration_s": 0} == {
@@ -120,6 +132,13 @@ async def test_without_execution_id_the_message_id_names_the_order(signed):
 
 
 async def test_a_failure_is_told_and_not_repeated(signed):
+    @signed.monitor.recovery("cancels")
+    async def cancels():
+        worker = asyncio.ensure_future(asyncio.Event().wait())
+        worker.cancel()
+        await worker
+
+    assert (await signed.ask(HOOKS + "/cancels", "POST")).json()["error"] == "CancelledError: "
     order = {"execution_id": "ex-2"}
     answer = await signed.ask(HOOKS + "/broken", "POST", order)
     assert answer.status == 500

@@ -130,14 +130,25 @@ def test_fingerprints_are_bounded_and_the_newest_stay():
     assert len(faults._kept) == KEPT
 
 
-def test_an_exception_with_a_broken_text_does_no_harm():
-    class Odd(Exception):
-        def __str__(self):
-            raise RuntimeError
+class Odd(Exception):
+    """Nothing about it can be asked, and it is a group of itself."""
 
-    faults = Faults()
-    faults.add(1.0, raised(Odd()), "/x")
-    assert faults.told(1.0, 10.0, 60.0)[0]["message"] == ""
+    def __str__(self):
+        raise RuntimeError
+
+    @property
+    def exceptions(self):
+        return (self,)
+
+
+def test_what_cannot_be_asked_does_no_harm():
+    clock = Clock()
+    monitor = Monitor(now=clock)
+    monitor.faults.add(clock.t, raised(Odd()), "GET /\udcff")
+    monitor.mark(5, version=Odd(), note=Odd())
+    told = evidence.build(monitor, clock.t)
+    assert (told["exceptions"][0]["type"], told["exceptions"][0]["message"]) == ("Odd", "")
+    assert told["marks"] == [{"kind": "5", "version": "", "age_s": 0.0, "note": ""}]
 
 
 def test_the_cause_lends_its_errno():

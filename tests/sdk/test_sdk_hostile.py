@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sdk_asgi import Clock, request, scope
 from starlette.routing import Router
 
-from fastapi_alertengine import Monitor, instrument
+from fastapi_alertengine import AlertConfig, Monitor, instrument
 
 
 def instrumented(app=None, **options):
@@ -34,6 +34,8 @@ async def counted(app, clock):
         {"client": "unix"},
         {"client": [None]},
         {"client": ([1], 2)},
+        {"client": 5},
+        {"client": {"host": "x"}},
         {"root_path": "/pre"},
         {"query_string": b"\xff\xfe"},
         {"raw_path": None},
@@ -136,6 +138,22 @@ async def test_apps_mounted_under_paths_that_no_route_explains_share_one_entry()
     assert not any(str(i) in label for label in told for i in range(10))
 
 
+async def test_what_clients_make_up_is_not_kept():
+    async def anything(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    app, monitor, clock = instrumented(service="\udcff")
+    inner = FastAPI()
+    inner.mount("/any", anything)
+    app.mount("/shops/{shop}", inner)
+    for i in range(50):
+        await request(app, f"/shops/{i}{'x' * 5000}/any/", method=f"{'M' * 5000}{i}")
+    assert await counted(app, clock) == {"OTHER /shops/{shop}/any": 50}
+    kept = [*monitor.routes._prefixes, *monitor.routes._mounted, *monitor.routes._known]
+    assert sum(len(str(one)) for one in kept) < 200
+
+
 @pytest.mark.parametrize("jump", [3.0, 700.0, 1e5, 1e8])
 async def test_a_clock_that_jumps_forward(jump):
     app, monitor, clock = instrumented()
@@ -188,6 +206,8 @@ async def test_a_bare_router_is_measured_and_known():
         {"health_path": 5},
         {"config": [1]},
         {"config": {"service": 5}},
+        {"config": AlertConfig(routes=None)},
+        {"config": AlertConfig(routes={"GET /x": 5})},
         {"config": {"routes": 5}},
         {"config": {"max_routes": "many"}},
         {"config": {"max_routes": -1}},

@@ -141,14 +141,23 @@ async def test_background_tasks_do_not_count_as_time_or_in_flight():
     assert (await metrics(app))["overall_p50_ms"] < 100
 
 
-async def test_an_escaped_exception_is_an_error_and_reaches_the_app():
+class Endless(LookupError):
+    """A group of itself."""
+
+    @property
+    def exceptions(self):
+        return (self,)
+
+
+@pytest.mark.parametrize("error", [LookupError, Endless])
+async def test_an_escaped_exception_is_an_error_and_reaches_the_app(error):
     app, _, _ = instrumented()
 
     @app.get("/boom")
     async def boom():
-        raise LookupError
+        raise error
 
-    with pytest.raises(LookupError):
+    with pytest.raises(error):
         await request(app, "/boom")
     assert request.last.status == 500
     assert (await metrics(app))["error_rate"] == 1

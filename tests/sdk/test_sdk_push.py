@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from fastapi import FastAPI
-from sdk_asgi import Clock
+from sdk_asgi import Clock, request
+from starlette.responses import PlainTextResponse
 
 from fastapi_alertengine import instrument
 from fastapi_alertengine.push import Push
@@ -58,10 +59,12 @@ def test_only_turns_are_pushed_and_signed(daemon):
     assert all(signer.valid(headers, body, time.time()) for headers, body in posts)
 
 
-async def test_it_is_told_within_seconds_although_nobody_reads_the_report(daemon):
+@pytest.mark.parametrize("polled", [False, True], ids=["nobody reads the report", "it is read all the time"])
+async def test_it_is_told_within_seconds(daemon, polled):
     url, told = daemon
     app = FastAPI()
     monitor = instrument(app, push_url=url, service="payments")
+    app.get("/pay")(lambda: PlainTextResponse("", 503 if clock.t >= began else 200))
     monitor.now = clock = Clock()
     *_, parts = app.user_middleware[0]
     ticker = parts["ticker"]
@@ -69,20 +72,23 @@ async def test_it_is_told_within_seconds_although_nobody_reads_the_report(daemon
     began = clock.t + 190
     while monitor.health.status != "critical":
         clock.t += 0.1
-        monitor.record("/pay", "POST", 500 if clock.t >= began else 200, 0.01)
-        ticker.catch_up(clock.t)
+        if polled:  # and before anybody else looks whether a second has passed
+            await request(app, "/health/alerts")
+        await request(app, "/pay")
     ticker.stop()
     assert clock.t - began < 6
     _, body = told.get(timeout=5)
     assert json.loads(body)["status"] == "critical"
 
 
-def test_a_daemon_that_is_gone_costs_nothing():
-    Push("http://127.0.0.1:1/x", None, "s").turn("critical", 1.0, "now")
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://[::1", "http://"])
+def test_a_daemon_that_is_nowhere_costs_nothing(url, capfd):
+    Push(url, None, "s").turn("critical", 1.0, "now")
     for thread in threading.enumerate():
         if thread.name == "alertengine-push":
             thread.join(5)
             assert not thread.is_alive()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_address_that_is_no_http_is_told():

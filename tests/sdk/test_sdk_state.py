@@ -19,6 +19,13 @@ def learnt(minutes=5):
     return monitor, clock
 
 
+MEMORY = '{"counts":[[9,20]],"errors":0,"refused":0,"weight":20}'
+LEARNT = (
+    f'{{"format":1,"at":0,"service":{MEMORY},'
+    f'"routes":[{{"method":"GET","route":"/x","hours":{MEMORY},"day":{MEMORY},"peak":0}}]}}'
+)
+
+
 def cell(monitor):
     return next(cell for cell in monitor.cells if cell.label == "GET /x")
 
@@ -56,7 +63,20 @@ def test_a_slow_release_after_a_restart_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": 1}', '{"format": 9}', '{"format":1,"at":"x"}', "\0"]
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        '{"format": 9}',
+        '{"format":1,"at":"x"}',
+        "\0",
+        "[" * 100_000,
+        '{"format":1,"at":1' + "0" * 400 + "}",
+        LEARNT.replace('"weight":20', '"weight":NaN'),
+        LEARNT.replace('"peak":0', '"peak":"high"'),
+    ],
 )
 def test_what_cannot_be_read_is_left_out(tmp_path, content):
     path = tmp_path / "usual.json"
@@ -64,6 +84,7 @@ def test_what_cannot_be_read_is_left_out(tmp_path, content):
     monitor = Monitor(now=Clock())
     state.State(monitor, path).load()
     assert monitor.report()["status"] == "ok"
+    assert not any(cell.usual.weight for cell in monitor.cells)
 
 
 def test_nothing_is_written_in_the_first_two_minutes(tmp_path):
@@ -86,6 +107,11 @@ def test_where_it_is_kept(monkeypatch, tmp_path):
     monkeypatch.delenv("ALERTENGINE_STATE")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert state.default_path("s").parent == tmp_path / "alertengine"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert state.default_path("s") is None
 
 
 async def test_an_app_saves_when_it_shuts_down(monkeypatch, tmp_path):

@@ -35,6 +35,7 @@ def time_sqlalchemy(monitor: Monitor, engine: Any, name: str | None = None) -> N
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
     event.listen(engine, "handle_error", failed)
+    event.listen(engine, "engine_disposed", lambda fresh: _time_checkout(monitor, fresh.pool, told))
     _time_checkout(monitor, engine.pool, told)
 
 
