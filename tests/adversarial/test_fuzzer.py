@@ -19,6 +19,7 @@ from alertengine.web.app import create_app
 from world import World
 
 FUZZER = Path(sys.executable).with_name("st")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "2")
 CONFIG = Path(__file__).with_name("fuzzer.toml")
 OPERATOR = r"^/(status|onboard|tenants|refusals)$|/(suspend|resume|plan|history)$"
 PUBLIC = r"^/(health|verify|hooks|push|action|signin|signout|pin|incident)"
@@ -78,7 +79,7 @@ async def ids(world: World) -> dict[str, str]:
 async def test_the_fuzzer_finds_no_fault(world: World, tmp_path: Path, who: str, narrow: list[str]) -> None:
     keys = {"tenant": world.onboarded.api_key, "operator": ADMIN}
     key = ["-H", f"Authorization: Bearer {keys[who]}"] if who in keys else []
-    given = ["--phases", "coverage,fuzzing", "-n", "2", "--no-shrink", "--warnings", "off", "--no-color"]
+    given = ["--phases", "coverage,fuzzing", "-n", EXAMPLES, "--no-shrink", "--warnings", "off", "--no-color"]
     known = await ids(world)
     async with served(world) as url:
         run = await asyncio.create_subprocess_exec(
