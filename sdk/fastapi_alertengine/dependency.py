@@ -79,7 +79,9 @@ def failure_code(error: BaseException) -> str:
     return type(error).__name__[:40]
 
 
-KEPT_S = 180
+RIPE_S = 20.0  # a second counts as usual for good when no alarm came in this time
+BEFORE_S = 2.0  # of the time before an alarm that is not usual either
+USUAL_S = 120
 NAMES = 50
 CODES = 20  # of one second
 
@@ -93,36 +95,77 @@ class Second(NamedTuple):
     codes: dict[str, int]
 
 
+class Kept:
+    """Seconds of one dependency: the newest, and of those before the usual ones, by how many there had been."""
+
+    __slots__ = ("new", "usual")
+
+    def __init__(self) -> None:
+        self.new: deque[Second] = deque(maxlen=int(2 * RIPE_S))
+        self.usual: deque[tuple[int, Second]] = deque(maxlen=USUAL_S)
+
+
 class Dependencies:
-    """Seconds of every dependency for the last three minutes; 50 of them, the rest share one."""
+    """What was called, newly and usually; 50 dependencies, the rest share one.
+
+    As with routes, nothing under an alarm is usual, nor what came while it was not noticed yet:
+    the usual are the last two minutes outside of alarms, however long ago.
+    """
 
     def __init__(self) -> None:
         self.pending: deque[Done] = deque(maxlen=PENDING)
-        self._kept: dict[tuple[str, str], deque[Second]] = {}
+        self._kept: dict[tuple[str, str], Kept] = {}
+        self._seconds: deque[float] = deque()  # that are not ripe
+        self._tainted: set[float] = set()  # those of them that an alarm is about
+        self._usual = 0  # seconds that became usual, with calls in them or not
 
-    def collect(self, now: float) -> None:
-        """Take in the calls that finished since the last time."""
+    def collect(self, now: float, onset: float | None = None) -> None:
+        """Take in the calls that finished since the last time; `onset`: since when there is an alarm."""
         calls: dict[tuple[str, str], list[Done]] = {}
         while self.pending:
             call = self.pending.popleft()
             calls.setdefault(self._key(call), []).append(call)
         for key, done in calls.items():
-            self._kept[key].append(_second(now, done))
+            self._kept[key].new.append(_second(now, done))
+        self._seconds.append(now)
+        if onset is not None:
+            self._taint(onset - BEFORE_S)
+        while self._seconds[0] <= now - RIPE_S:
+            self._ripen(self._seconds.popleft())
+
+    def _taint(self, since: float) -> None:
+        self._tainted.update(at for at in self._seconds if at > since)
+        for kept in self._kept.values():
+            while kept.usual and kept.usual[-1][1].at > since:
+                kept.usual.pop()
+
+    def _ripen(self, at: float) -> None:
+        usual = at not in self._tainted
+        self._tainted.discard(at)
+        self._usual += usual
+        for kept in self._kept.values():
+            while kept.new and kept.new[0].at <= at:
+                ripe = kept.new.popleft()
+                if usual:
+                    kept.usual.append((self._usual, ripe))
 
     def _key(self, call: Done) -> tuple[str, str]:
         key = call.kind, call.name
         if key not in self._kept:
             if len(self._kept) >= NAMES:
                 key = "other", "other"
-            self._kept.setdefault(key, deque(maxlen=KEPT_S))
+            self._kept.setdefault(key, Kept())
         return key
 
-    def told(self, recent: float, now: float, usual: tuple[float, float]) -> list[dict[str, Any]]:
-        """Figures of (recent, now] beside those of the span `usual`, busiest first."""
+    def told(self, recent: float, now: float) -> list[dict[str, Any]]:
+        """Figures of (recent, now] beside the usual ones of two minutes, busiest first."""
+        fresh = {at for at in self._seconds if at <= recent and at not in self._tainted}
+        oldest = self._usual - USUAL_S + len(fresh)
         rows = []
         for (kind, name), kept in self._kept.items():
-            figures = _figures(kept, recent, now)
-            before = _figures(kept, *usual)
+            usual = [one for place, one in kept.usual if place > oldest]
+            before = _figures(usual + [one for one in kept.new if one.at in fresh])
+            figures = _figures([one for one in kept.new if recent < one.at <= now])
             if figures or before:
                 rows.append(
                     {"kind": redact(kind), "name": redact(name), **(figures or NOTHING), "usual": before}
@@ -147,8 +190,7 @@ def _second(at: float, calls: list[Done]) -> Second:
     return Second(at, ran, waited, codes)
 
 
-def _figures(kept: deque[Second], begin: float, end: float) -> dict[str, Any] | None:
-    seconds = [one for one in kept if begin < one.at <= end]
+def _figures(seconds: list[Second]) -> dict[str, Any] | None:
     if not seconds:
         return None
     ran = _sum(one.ran for one in seconds)

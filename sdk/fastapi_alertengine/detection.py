@@ -175,6 +175,11 @@ class Judge:
         flow = self.flow.finding
         return [*self.findings.values(), *([flow] if flow else [])]
 
+    @property
+    def onset(self) -> float | None:
+        """Since when there is an alarm; of several the first."""
+        return min((found.since for found in self.open()), default=None)
+
     def nearness(self, alert: str) -> float:
         """0 to 1: how near the strongest test behind a type of alert is to its threshold."""
         values = [trial.bank.value for trial in self._trials.values() if trial.share.alert == alert]

@@ -18,7 +18,7 @@ LISTS = ("exceptions", "dependencies", "routes", "marks")
 
 def build(monitor: Monitor, now: float) -> dict[str, Any]:
     """The value of `evidence`; bounded, and free of secrets."""
-    onset = min((found.since for found in monitor.judge.open()), default=None)
+    onset = monitor.judge.onset
     recent = now - RECENT_S if onset is None else max(now - RECENT_S, onset)
     usual_end = recent if onset is None else onset - 2.0
     usual = usual_end - USUAL_S, usual_end
@@ -27,7 +27,7 @@ def build(monitor: Monitor, now: float) -> dict[str, Any]:
             "window_s": RECENT_S,
             "baseline_window_s": USUAL_S,
             "exceptions": monitor.faults.told(now, RECENT_S, 3600.0),
-            "dependencies": monitor.calls.told(recent, now, usual),
+            "dependencies": monitor.calls.told(recent, now),
             "runtime": _runtime(monitor, now, recent, usual),
             "traffic": monitor.traffic.told(recent, now, usual),
             "routes": monitor.traffic.routes(now),

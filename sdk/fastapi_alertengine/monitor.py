@@ -187,7 +187,7 @@ class Monitor:
         self.judge.step(now, second.tallies, second.calm)
         matched = sum(one.n for one in second.tallies) + sum(second.calm.values())
         self.traffic.second(now, matched, second.unmatched)
-        self.calls.collect(now)
+        self.calls.collect(now, self.judge.onset)
         self.intake.roll(now, self.judge, len(self.live) + self.storage.in_flight)
         self.watch.step(now, self.cells, self.intake.total)
         self.health.step(self.judge, list(self.watch.breaches.values()))

@@ -18,7 +18,7 @@ def monitor():
 
 def figures(monitor):
     monitor.calls.collect(5.0)
-    return monitor.calls.told(0.0, 5.0, (-10.0, 0.0))
+    return monitor.calls.told(0.0, 5.0)
 
 
 async def test_plain_and_async_calls(monitor):
@@ -74,12 +74,45 @@ def test_many_calls_take_no_more_room_than_some(monitor):
             for _ in range(calls):
                 kept.pending.append(Done("db", "orders", draw.lognormvariate(-5, 0.5), 0.0, "timeout"))
             kept.collect(float(second))
-        (row,) = kept.told(0.0, 10.0, (0.0, 0.0))
+        (row,) = kept.told(0.0, 10.0)
         assert (row["count"], row["codes"]) == (10 * calls, {"timeout": 10 * calls})
         assert row["p50_ms"] == pytest.approx(1000 * math.exp(-5), rel=0.1)
-        return sum(len(one.ran) + len(one.waited) for one in kept._kept["db", "orders"])
+        return sum(len(one.ran) + len(one.waited) for one in kept._kept["db", "orders"].new)
 
     assert room(10_000) < 4 * room(200)
+
+
+def run(kept, seconds, failing=False, onset=None):
+    for _ in range(seconds):
+        kept.now += 1.0
+        for _ in range(10):
+            kept.pending.append(Done("db", "orders", 0.01, 0.0, "timeout" if failing else None))
+        kept.collect(kept.now, onset)
+
+
+def test_what_failed_in_one_outage_is_not_usual_in_the_next():
+    kept = Dependencies()
+    kept.now = 0.0
+    run(kept, 200)
+    for _ in range(3):
+        onset = kept.now
+        run(kept, 8, failing=True)  # not noticed yet
+        run(kept, 60, failing=True, onset=onset)
+        (row,) = kept.told(max(onset, kept.now - 10), kept.now)
+        assert (row["fail_rate"], row["usual"]["fail_rate"], row["usual"]["count"]) == (1.0, 0.0, 1200)
+        run(kept, 12)
+
+
+def test_a_young_process_knows_what_was_usual_before_its_first_alarm():
+    kept = Dependencies()
+    kept.now = 0.0
+    run(kept, 8)
+    run(kept, 60, failing=True, onset=8.0)
+    (row,) = kept.told(kept.now - 10, kept.now)
+    assert (row["usual"]["fail_rate"], row["usual"]["count"]) == (0.0, 60)
+    assert len(kept._kept["db", "orders"].new) <= 21
+    run(kept, 400)
+    assert len(kept._kept["db", "orders"].usual) == 120
 
 
 async def test_httpx_clients_are_timed(monitor):
