@@ -194,7 +194,8 @@ def evidence(incident: Incident, words: Words) -> str:
 def proposal(incident: Incident, words: Words) -> str:
     action = incident.action
     if action is None:
-        return words("propose.none")
+        key = f"propose.{(incident.diagnosis or {}).get('blind')}"
+        return words(key if words.has(key) else "propose.none")
     key = "propose.described" if action.description else "propose.action"
     said = words(key, action=action.name, description=action.description)
     known = (incident.diagnosis or {}).get("experience")

@@ -45,6 +45,8 @@ class Snapshot:
     since: str | None = None
     error: FetchError | None = None
     report: Mapping[str, Any] | None = None
+    asked: bool = False
+    """With evidence."""
     judged: bool = True
     """The SDK judged statistically; a foreign report needs more evidence before it is believed."""
 

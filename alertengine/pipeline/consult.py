@@ -15,7 +15,7 @@ from alertengine.errors import NotFound
 from alertengine.pipeline import inquire, opinions
 from alertengine.pipeline.catalogue import recommend
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.findings import diagnosis_json
+from alertengine.pipeline.findings import diagnosis_json, find
 from alertengine.store import directory, incidents, runs, spending
 from alertengine.store import evidence as stored
 
@@ -44,7 +44,7 @@ async def _now(engine: Engine, service: Service, model: bool, evidence: bool) ->
     if snapshot.error is not None:
         # Its last words may tell why it fell silent.
         snapshot = replace(snapshot, report=engine.watch(service.id).last_report)
-    finding = await engine.diagnoser.diagnose(snapshot)
+    finding = await find(engine, service, snapshot)
     action = None
     if snapshot.health is not Health.OK:
         action = recommend(await _recoveries(engine, service, snapshot), finding)

@@ -22,7 +22,7 @@ from alertengine.core.snapshot import Snapshot
 from alertengine.pipeline import inquire
 from alertengine.pipeline.catalogue import TEST_ACTION, fits, recommend, today
 from alertengine.pipeline.engine import Engine
-from alertengine.pipeline.findings import diagnosis_json, known_of, past_of, proposal_json
+from alertengine.pipeline.findings import diagnosis_json, find, known_of, past_of, proposal_json
 from alertengine.pipeline.notify import append, record
 from alertengine.store import directory, evidence
 from alertengine.store.base import Transaction
@@ -113,10 +113,10 @@ async def look_again(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
     if not is_worth_a_look(engine, incident) or diagnosis is None or last is None:
         return False
     engine.memory.reread[incident.service_id] = last.at
-    finding = await engine.diagnoser.diagnose(last)
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    finding = await find(engine, service, last)
     if not materially(by_rules(diagnosis), finding):
         return False
-    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
     action = incident.action
     if by_rules(diagnosis)["cause"] == UNCLEAR and service is not None and not incident.approvals:
         # What was proposed without a cause gives way to what fits it; else the question stays as it was.
@@ -167,7 +167,7 @@ async def find_cause(engine: Engine, service: Service | None) -> tuple[Snapshot 
     snapshot = None
     try:
         snapshot = await _evidence(engine, service)
-        return snapshot, (await engine.diagnoser.diagnose(snapshot) if snapshot else _NONE)
+        return snapshot, (await find(engine, service, snapshot) if snapshot else _NONE)
     except Exception:
         log.exception("the diagnosis failed")
         return snapshot, _NONE

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from alertengine.core.diagnosis.blind import blind, unseeing
 from alertengine.core.diagnosis.model import EvidenceItem, Finding
 from alertengine.core.events import Event
 from alertengine.core.experience import experience
 from alertengine.core.incident import Incident
-from alertengine.core.model import ActionSpec
+from alertengine.core.model import ActionSpec, Service
 from alertengine.core.said import recorded
+from alertengine.core.snapshot import Snapshot
 from alertengine.pipeline.engine import Engine
 from alertengine.store import runs
 from alertengine.store.base import Query
@@ -28,6 +30,12 @@ async def diagnosis_json(
         **proposal_json(action),
         "experience": await known_of(engine, past, action, finding.cause),
     }
+
+
+async def find(engine: Engine, service: Service | None, snapshot: Snapshot) -> Finding:
+    """What the rules find, and why they see little where the service keeps its evidence from us."""
+    finding = await engine.diagnoser.diagnose(snapshot)
+    return unseeing(finding, blind(snapshot, service.sealed_secret is not None)) if service else finding
 
 
 async def known_of(
@@ -59,6 +67,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "route": finding.route,
         "dependency": finding.dependency,
         "check_first": finding.check_first,
+        "blind": finding.blind,
         "said": {name: said.to_json() for name, said in finding.said.items()},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -41,7 +42,7 @@ class HealthSource:
             report = answer.json()
         except (ValueError, RecursionError):
             return unreachable(asked_at, FetchError(kind="not_json", detail="not JSON"))
-        return read_report(asked_at, report)
+        return replace(read_report(asked_at, report), asked=evidence)
 
     async def recoveries(self, service: Service) -> tuple[ActionSpec, ...] | None:
         if service.sealed_secret is None:

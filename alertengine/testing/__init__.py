@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,7 +102,7 @@ class ScriptedSource:
     async def poll(self, service: Service, evidence: bool) -> Snapshot:
         if callable(self.report):
             return self.report()
-        return read_report(self.clock.now(), self.report)
+        return replace(read_report(self.clock.now(), self.report), asked=evidence)
 
     async def recoveries(self, service: Service) -> tuple[ActionSpec, ...]:
         return self.offers

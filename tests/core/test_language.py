@@ -35,6 +35,7 @@ FAMILIES = (
         "fetch.",
         "fetch_check.",
         "summary.",
+        "propose.",
         "model.why.",
         "refused.",
         "look.stage.",

@@ -67,6 +67,8 @@ class Finding:
     check_first: str
     said: Mapping[str, Said] = field(default_factory=dict)
     """Of `summary` and `check_first` those that are ours, for every language."""
+    blind: str | None = None
+    """Why the service showed no evidence, where that is known: no_secret or secret_rejected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
