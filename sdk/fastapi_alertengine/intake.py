@@ -12,7 +12,7 @@ from .detection import Judge, Tally
 from .rows import Batch, Row
 from .shares import limits, terms
 from .usual import HALF_LIVES_S, Memory
-from .window import CODES, FAILED, REFUSED, SLICE_S, SLICES, Slice, Window
+from .window import CODES, FAILED, REFUSED, SLICE_S, SLICES, STREAMED, Slice, Window
 
 EARLY = 100.0  # a route known less than this learns at once, not only from what is a minute old
 REWEIGH_S = 120.0
@@ -123,6 +123,8 @@ class Intake:
             limit, worse = cell.bounds
             slow = sum(limit < key < CODES for key in log)
             crawling = sum(worse < key < CODES for key in log) if slow else 0
+            streams = codes.count(STREAMED)
+            slow, crawling = max(0, slow - streams), max(0, crawling - streams)
         for i, more in enumerate((n + early, failed, slow + early, crawling + crept, refused)):
             sums[i] += more
 

@@ -9,9 +9,9 @@ from typing import Any
 from .buckets import CEILING_S, FLOOR_S, PER_E, SCALE, index
 from .cells import Cell, Flight
 from .endpoint import Endpoint
-from .monitor import Monitor
+from .monitor import FLOWING, Monitor
 from .ticker import Ticker
-from .window import key
+from .window import STREAMED, key
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -20,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLOSED = 499  # the client went away, or the server cancelled the request
+STREAM_S = 10.0  # a stream that lasts longer is as long as its client stays
 
 
 class MetricsMiddleware:
@@ -54,8 +55,11 @@ class MetricsMiddleware:
             kind = message["type"]
             if kind == "http.response.start":
                 status = message["status"]
-            elif cell is None and kind == "http.response.body" and not message.get("more_body"):
-                cell = self.finish(flight, status)
+            elif cell is None and kind == "http.response.body":
+                if not message.get("more_body"):
+                    cell = self.finish(flight, status)
+                else:
+                    self.late.setdefault(id(flight), FLOWING)
             return send(message)
 
         began = self.now()
@@ -98,14 +102,18 @@ class MetricsMiddleware:
                 self.landed(flight, cell)
             self.client(scope.get("client"))
         except Exception:
+            self.late.pop(id(flight), None)
             return self.monitor.cells.unmatched
         return cell
 
     def landed(self, flight: Flight, cell: Cell) -> None:
-        """It may have counted as slow while it was in flight."""
+        """It may have counted as slow while it was in flight, or have been a stream."""
         late = self.late.pop(id(flight), 0)
-        if late:
-            cell.landed(late)
+        if late != FLOWING:
+            if late:
+                cell.landed(late)
+        elif self.now() - flight[0] > STREAM_S:
+            cell.append(STREAMED)
 
     def failed(
         self, flight: Flight, status: int, error: BaseException, ended: Cell | None, send: Send

@@ -30,6 +30,7 @@ from .window import WINDOW_S, key
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 IDLE_S = 900.0  # a longer pause is one of the process, not of its traffic
 IN_FLIGHT_SEEN = 5000
+FLOWING = 3  # in `late`: its response is under way, so that it does not hang
 NOTHING = Second([], {}, 0)
 
 
@@ -65,7 +66,9 @@ class Monitor:
         self.marks = Marks()
         self.recoveries = Recoveries()
         self.live: dict[int, Flight] = {}  # by the flight's own id
-        self.late: dict[int, int] = {}  # of those, the ones that count already: 1 as slow, 2 as crawling
+        self.late: dict[
+            int, int
+        ] = {}  # of those, the ones that count already: 1 as slow, 2 as crawling; or FLOWING
         self.calls = Dependencies()
         self.faults = Faults()
         self.runtime = Runtime()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from . import buckets
 from .cells import Cell, Cells
-from .window import SLICE_S
+from .window import CODES, SLICE_S, STREAMED
 
 KEPT_S = 180
 CLIENTS = 1000  # requests whose client is looked at within one second
@@ -85,6 +85,7 @@ def _route(cell: Cell, since: int) -> dict[str, Any] | None:
     if not n:
         return None
     p50, p95 = buckets.quantiles(counts, (0.5, 0.95))
+    codes.pop(STREAMED - CODES, None)
     status = {str(code): count for code, count in sorted(codes.items())}
     plain = n - sum(codes.values())
     return {

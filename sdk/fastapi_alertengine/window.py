@@ -19,6 +19,7 @@ SLICES = WINDOW_S // SLICE_S
 CODES = 1024  # keys from here on are status codes
 FAILED = CODES + 500
 REFUSED = CODES + 400
+STREAMED = CODES + 1  # beside the duration of a long stream: no status, and nothing that is slow
 FOLD = 1024  # keys of the open slice that are kept as they came
 
 

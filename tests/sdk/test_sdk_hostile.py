@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sdk_asgi import Clock, request, scope
 from starlette.routing import Router
 
-from fastapi_alertengine import AlertConfig, Monitor, instrument
+from fastapi_alertengine import AlertConfig, Monitor, evidence, instrument
 
 
 def instrumented(app=None, **options):
@@ -117,6 +117,37 @@ async def test_more_body_after_the_end_counts_once():
     app.mount("/chatty", chatty)
     await request(app, "/chatty/")
     assert await counted(app, clock) == {"GET /chatty": 1}
+
+
+async def test_streams_that_last_as_long_as_their_clients_stay_are_no_alarm():
+    app, monitor, clock = instrumented()
+    stay, leave = [], asyncio.Event()
+
+    async def events(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        if stay:
+            await leave.wait()
+        clock.t += 0 if stay else 3
+        await send({"type": "http.response.body", "body": b""})
+
+    app.mount("/events", events)
+    for _ in range(60):
+        await request(app, "/events/")
+    states = []
+    for _ in range(40):
+        stay.append(asyncio.create_task(request(app, "/events/")))
+        await asyncio.sleep(0)
+        clock.t += 1
+        monitor.advance(clock.t)
+        states.append(monitor.health.status)
+    assert monitor.report()["metrics"]["in_flight"] == 40
+    leave.set()
+    await asyncio.gather(*stay)
+    assert (await counted(app, clock))["GET /events"] >= 40
+    assert {*states, monitor.health.status} == {"ok"}
+    assert evidence.build(monitor, clock.t)["routes"][0]["status"] == {"200": 40}
+    assert not monitor.late
 
 
 async def test_apps_mounted_under_paths_that_no_route_explains_share_one_entry():
