@@ -13,6 +13,7 @@ import tomllib
 from alertengine import registry
 from alertengine.core.events import EventType, Stage
 from alertengine.web.app import create_app
+from alertengine.web.bodies import OnboardBody
 from world import World
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +55,14 @@ def test_readme_begins_with_the_two_commands() -> None:
 
     assert blocks[0] == "pip install ./sdk . && alertengine demo"
     assert blocks[1] == "pip install ./sdk '.[test]' && pytest"
+
+
+def test_the_example_of_onboarding_is_taken_and_each_field_told() -> None:
+    said = read("docs/http.md")
+    example = re.search(r"<<'JSON'\n(.*?)\nJSON", said, re.DOTALL)
+    assert example
+    OnboardBody.model_validate_json(example[1])
+    assert [name for name in OnboardBody.model_fields if f"`{name}`" not in said] == []
 
 
 def test_commands_in_readme_exist() -> None:

@@ -78,14 +78,21 @@ def listing(rows: list[dict[str, Any]]) -> Table:
     for title in ("incident", "opened", "stage"):
         table.add_column(title, no_wrap=True)
     table.add_column("what", overflow="fold")
+    several = len({row["tenant_id"] for row in rows}) > 1
     for row in rows:
         table.add_row(
             styled(row["incident_id"]),
             styled(moment(row["opened_at"])[:-3], "dim"),
             styled(row["stage"], stage_style(row["stage"])),
-            styled(row["title"]),
+            styled(f"{row['title']}{_whose(row, named=several)}"),
         )
     return table
+
+
+def _whose(row: dict[str, Any], *, named: bool) -> str:
+    """The tenant, where the rows are of several; and that nobody watches it, where it is suspended."""
+    name = f" · {row.get('tenant')}" if named else ""
+    return name + (" · suspended" if row.get("suspended") else "")
 
 
 def stage_style(stage: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alertengine.cli.failure import WrongUse
-from alertengine.cli.output import ask, can_ask, confirm, say, show, show_json, styled
+from alertengine.cli.look import look, tell
+from alertengine.cli.output import ask, ask_for, can_ask, confirm, say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, Place, place
 
 if TYPE_CHECKING:
@@ -64,16 +66,25 @@ def onboard(
 
     from alertengine.cli.client import run
 
-    known = list(run(settings, lambda client: client.get("/status"), begins=True)["channels"])
+    known, tenants = run(settings, _known, begins=True)
     if missing:
         form.ask(known)
     body = {**form.body(known[0]), "plan": plan, "actions": action or None}
 
     async def work(client: Client) -> Json:
         made = await client.post("/onboard", {key: value for key, value in body.items() if value is not None})
-        return {**made, "daemon": client.has_daemon}
+        return {**made, "seen": await look(client, made["service_id"]), "daemon": client.has_daemon}
 
-    _tell(run(settings, work, begins=True), here, as_json)
+    made = run(settings, work, begins=True)
+    _tell(made, here, as_json)
+    if tenants:
+        _apart(made, form, tenants[0], here)
+
+
+async def _known(client: Client) -> tuple[list[str], list[Json]]:
+    """The channels by name, and the tenants that are watched already."""
+    tenants = (await client.get("/tenants"))["tenants"]
+    return list((await client.get("/status"))["channels"]), [t for t in tenants if t["status"] == "active"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,11 +99,16 @@ class _Form:
     language: str | None
 
     def ask(self, channels: list[str]) -> None:
+        from alertengine.core.addresses import url_problem
+
         self.service = self.service or ask("Name of the service")
-        self.health_url = self.health_url or ask("Its health URL", HEALTH_URL)
+        self.health_url = self.health_url or ask_for("Its health URL", HEALTH_URL, url_problem)
         if self.secret is None:
             self.secret = ask("Its SDK's secret (empty: none)", "", hide=True) or None
-        self.channel = self.channel or ask(f"Channel ({', '.join(channels)})", channels[0])
+        named = ", ".join(channels)
+        self.channel = self.channel or ask_for(
+            f"Channel ({named})", channels[0], lambda given: None if given in channels else f"one of {named}"
+        )
         while not self.contacts or confirm("Another contact?"):
             name = ask("Name of a contact", "operator" if not self.contacts else None)
             self.contacts.append({"name": name, "address": ask(f"Address on {self.channel}", "")})
@@ -127,6 +143,18 @@ def read_secret(given: str | None) -> str | None:
         raise WrongUse(f"--service-secret {given}: cannot be read: {error}") from error
 
 
+def _apart(made: Json, form: _Form, first: Json, here: Place) -> None:
+    """There are other tenants, and whoever only wanted to watch one more service did not want this one."""
+    own, service = made["tenant_id"], shlex.quote(form.service or "")
+    secret = " --service-secret SECRET" if form.secret else ""
+    where = f"--health-url {shlex.quote(form.health_url or '')}{secret} --tenant {first['tenant_id']}"
+    add = f"services add {service} {where}"
+    say(
+        f"{own} is a new tenant, apart from {first['name']}: with its own key, contacts and plan. To watch {service} "
+        f"for {first['name']} instead: {here.command(add)}; then {here.command('tenants suspend ' + own)}"
+    )
+
+
 def _tell(made: Json, here: Place, as_json: bool) -> None:
     running = made.pop("daemon")
     if as_json:
@@ -135,6 +163,7 @@ def _tell(made: Json, here: Place, as_json: bool) -> None:
         show(styled(f"tenant_id  {made['tenant_id']}"))
         show(styled(f"api_key    {made['api_key']}"))
     say("The API key is shown this once: keep it.")
+    tell(made["seen"])
     if made["contacts_pending"]:
         people = ", ".join(made["contacts_pending"])
         for name, url in made["contact_links"].items():

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Column
     from rich.text import Text
@@ -94,6 +96,13 @@ def ask(what: str, default: str | None = None, *, hide: bool = False) -> str:
     with contextlib.redirect_stdout(sys.stderr):
         answer: str = typer.prompt(what, default=default, show_default=bool(default), hide_input=hide)
     return answer.strip()
+
+
+def ask_for(what: str, default: str, problem: Callable[[str], str | None]) -> str:
+    """Asked again until `problem` finds none."""
+    while wrong := problem(given := ask(what, default)):
+        say(f"{wrong[:1].upper()}{wrong[1:]}.")
+    return given
 
 
 def confirm(what: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alertengine.cli.failure import NotSo, WrongUse
+from alertengine.cli.look import look, tell
 from alertengine.cli.onboard import read_secret
 from alertengine.cli.output import say, show, show_json
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory
@@ -79,8 +80,14 @@ def add(
     """Watch one more service of a tenant."""
     given = _given(service, health_url, service_secret, min_score, confirmations)
     body = given | ({"actions": action} if action else {})
-    made = ask(ctx, config, data_dir, tenant, lambda client, path: client.post(f"{path}/services", body))
+
+    async def work(client: Client, path: str) -> Json:
+        made = await client.post(f"{path}/services", body)
+        return {**made, "seen": await look(client, made["service_id"])}
+
+    made = ask(ctx, config, data_dir, tenant, work)
     _tell(made, as_json, "is watched")
+    tell(made["seen"])
 
 
 @app.command("change")
@@ -103,9 +110,13 @@ def change(
         raise WrongUse("Say what is to be different, e.g. --health-url URL.")
 
     async def work(client: Client, path: str) -> Json:
-        return await client.patch(f"{path}/services/{await _id(client, path, service)}", body)
+        after = await client.patch(f"{path}/services/{await _id(client, path, service)}", body)
+        moved = body.keys() & {"health_url", "service_secret"}
+        return {**after, "seen": await look(client, after["service_id"])} if moved else after
 
-    _tell(ask(ctx, config, data_dir, tenant, work), as_json, "is changed")
+    after = ask(ctx, config, data_dir, tenant, work)
+    _tell(after, as_json, "is changed")
+    tell(after.get("seen"))
 
 
 @app.command("remove")

@@ -144,6 +144,10 @@ def _mode(seen: Json) -> Text:
     said.append(f"  {_counts(seen)}")
     for reason in seen["reasons"]:
         said.append(f"\n  {visible(reason)}", "yellow")
+    for one in seen.get("suspended", ()):
+        said.append(
+            f"\n  {visible(one['name'])} is suspended: nothing of it is polled, sent or run", "yellow"
+        )
     said.append("\nchannels ", "dim").append(_channels(seen))
     if seen.get("model"):
         said.append("\nmodel    ", "dim").append(visible(_model(seen["model"])))

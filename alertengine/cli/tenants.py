@@ -95,7 +95,9 @@ def resume(
     data_dir: DataDirectory = None,
 ) -> None:
     """Go on with a suspended tenant."""
-    after = ask(ctx, config, data_dir, tenant, lambda client, path: client.post(f"{path}/resume"))
+    after = ask(
+        ctx, config, data_dir, tenant, lambda client, path: client.post(f"{path}/resume"), "suspended"
+    )
     _done(after, as_json, f"{after['name']} is watched again.")
 
 
@@ -251,23 +253,28 @@ def ask(
     data_dir: DataDirectory,
     tenant: str | None,
     work: Callable[[Client, str], Coroutine[Any, Any, Json]],
+    status: str = "active",
 ) -> Json:
     """`work` with a client and the path of the tenant that was meant."""
     from alertengine.cli.client import run
     from alertengine.cli.incidents import segment
 
     async def whole(client: Client) -> Json:
-        return await work(client, f"/tenant/{segment(await meant(client, tenant))}")
+        return await work(client, f"/tenant/{segment(await meant(client, tenant, status))}")
 
     return run(place(ctx, config, data_dir).settings(), whole)
 
 
-async def meant(client: Client, tenant: str | None) -> str:
-    """The id of the tenant with this id or name; of the only one where none is named."""
+async def meant(client: Client, tenant: str | None, status: str = "active") -> str:
+    """The id of the tenant with this id or name; of the only one of this status where none is named."""
     known = (await client.get("/tenants"))["tenants"]
     if not known:
         raise NotSo("There is no tenant yet: alertengine onboard.")
     found = [t for t in known if tenant in (None, t["tenant_id"], t["name"])]
+    if (
+        tenant is None
+    ):  # of several, the only one that is not suspended (or, to resume it, the only one that is)
+        found = [t for t in found if t["status"] == status] or found
     if not found:
         raise NotSo(f"There is no tenant {tenant}: alertengine tenants list.")
     if len(found) > 1:

@@ -107,12 +107,14 @@ def assess(watch: Watch, service: str, policy: Policy, *, cooling: bool = False)
 def _outage(watch: Watch, service: str, snapshot: Snapshot) -> Trouble | None:
     if watch.failed_polls < FAILED_POLLS_FOR_OUTAGE:
         return None
+    answers = snapshot.error is not None and snapshot.error.kind in ("wrong_shape", "not_json")
+    what = "answers, but not with a health report" if answers else "cannot be reached"
     return Trouble(
         severity="critical",
-        title=f"{service} cannot be reached",
+        title=f"{service} {what}",
         reason=f"{watch.failed_polls} polls in a row failed: {snapshot.headline}",
         kind="outage",
-        figures={"symptom": "outage", "polls": watch.failed_polls},
+        figures={"symptom": "unreadable" if answers else "outage", "polls": watch.failed_polls},
     )
 
 

@@ -32,7 +32,7 @@ def symptom(detected: Mapping[str, Any], words: Words) -> str:
     """How bad it is against what is usual; as the service said it where it did not say it in figures."""
     figures = _figures(detected)
     kind, polls = str(figures.get("symptom")), figures.get("polls")
-    if kind == "outage" and isinstance(polls, int):
+    if kind in ("outage", "unreadable") and isinstance(polls, int):
         return f"{words.count('measured.outage', polls)}: {headline(detected.get('snapshot') or {}, words)}"
     value, usual = figures.get("value"), figures.get("usual")
     say = _SCALES.get(kind)

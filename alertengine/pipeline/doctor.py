@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from alertengine.core.model import Contact, Service
-from alertengine.errors import AlertEngineError, DeliveryError, HttpError
+from alertengine.errors import AlertEngineError, DeliveryError, HttpError, NotFound
 from alertengine.pipeline.audience import informs
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.people import missing
@@ -67,6 +67,14 @@ async def examine(engine: Engine) -> list[Check]:
     told = await _tried(engine, "contacts", lambda: _contacts(engine, services, people))
     named = await _tried(engine, "policy", lambda: _policy(engine))
     return [first, _clock(engine, found), *found, told, named]
+
+
+async def look(engine: Engine, service_id: str) -> Check:
+    """At one service alone, as `examine` would find it."""
+    found = [s for s in await engine.store.fetch(directory.services()) if s.id == service_id]
+    if not found:
+        raise NotFound(f"There is no service {service_id}.")
+    return await _tried(engine, f"service {found[0].name}", _service(engine, found[0]))
 
 
 async def _tried(engine: Engine, name: str, work: Work) -> Check:
@@ -179,9 +187,7 @@ def _service(engine: Engine, service: Service) -> Work:
     async def work() -> Check:
         seen = await engine.source.poll(service, evidence=True)
         if seen.error is not None:
-            return _failed(
-                f"{service.health_url}: {seen.headline}", "Is the app up, and the SDK mounted there?"
-            )
+            return _failed(f"{service.health_url}: {seen.headline}", _WHERE_TO_LOOK.get(seen.error.kind, _UP))
         health = f"{service.health_url} answers, health is {seen.health}"
         if service.sealed_secret is None:
             remedy = "Onboard it with its SDK's secret: without it there is no evidence and no recovery inside the app."
@@ -192,6 +198,13 @@ def _service(engine: Engine, service: Service) -> Work:
         return _ok(f"{health}, with evidence")
 
     return work
+
+
+_UP = "Is the app up, and the SDK mounted there?"
+_ANOTHER = (
+    "Something answers there, and not the SDK: its report is at /health/alerts unless the app says otherwise."
+)
+_WHERE_TO_LOOK = dict.fromkeys(("wrong_shape", "not_json", "status"), _ANOTHER)
 
 
 async def _diagnoser(engine: Engine) -> Check:

@@ -42,6 +42,7 @@ async def _glance(engine: Engine) -> dict[str, Any]:
     sent = postage.of_month(month_of(engine.now()))
     return {
         "active_tenants": len({s.tenant_id for s in services}),
+        "suspended": await _suspended(engine),
         "services": [_service(engine.watch(s.id), s) for s in services],
         "open_incidents": await engine.store.fetch(incidents.stage_counts()),
         "queue": deliveries.get("queued", 0) + deliveries.get("sending", 0),
@@ -50,6 +51,12 @@ async def _glance(engine: Engine) -> dict[str, Any]:
         "postage": [s.to_json(engine.policy.spend_cap) for s in await engine.store.fetch(sent)],
         "silences": [s.to_json() for s in await engine.store.fetch(silences.current(None, engine.now()))],
     }
+
+
+async def _suspended(engine: Engine) -> list[dict[str, str]]:
+    """The tenants of which nothing is polled, sent or run."""
+    known = await engine.store.fetch(directory.tenants())
+    return [{"tenant_id": t.id, "name": t.name} for t in known if t.status != "active"]
 
 
 async def _model(engine: Engine) -> dict[str, Any] | None:

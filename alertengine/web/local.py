@@ -9,12 +9,12 @@ from pydantic import Field
 
 from alertengine.core.approval import check_decidable
 from alertengine.core.incident import Incident
-from alertengine.core.model import Actor
+from alertengine.core.model import Actor, Tenant
 from alertengine.errors import NotFound
 from alertengine.pipeline import approve
 from alertengine.pipeline.advance import advance
 from alertengine.pipeline.consult import consult
-from alertengine.pipeline.doctor import State, examine
+from alertengine.pipeline.doctor import State, examine, look
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.invite import ask
 from alertengine.pipeline.preview import preview
@@ -69,11 +69,12 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
         rows = await engine.store.fetch(
             incidents.listing(tenant, open_only=open, service=service, limit=limit, before=None)
         )
-        return {"incidents": [row.to_json() for row in rows]}
+        known = {t.id: t for t in await engine.store.fetch(directory.tenants())}
+        return {"incidents": [{**row.to_json(), **_standing(known.get(row.tenant_id))} for row in rows]}
 
     @routes.get("/doctor")
-    async def get_doctor() -> dict[str, Any]:
-        checks = await examine(engine)
+    async def get_doctor(service: str | None = None) -> dict[str, Any]:
+        checks = [await look(engine, service)] if service else await examine(engine)
         failed = any(check.state is State.FAILED for check in checks)
         return {"ok": not failed, "checks": [check.to_json() for check in checks]}
 
@@ -82,6 +83,10 @@ def _lists(routes: APIRouter, engine: Engine) -> None:
         of: Annotated[str, Query(min_length=1, max_length=200)], model: bool = False, evidence: bool = False
     ) -> dict[str, Any]:
         return await consult(engine, of, model=model, evidence=evidence)
+
+
+def _standing(tenant: Tenant | None) -> dict[str, Any]:
+    return {"tenant": tenant.name, "suspended": tenant.status != "active"} if tenant else {}
 
 
 def _contacts(routes: APIRouter, engine: Engine) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from alertengine.core.model import Contact
 from alertengine.core.people import name_key
-from alertengine.errors import NotFound
+from alertengine.errors import Invalid, NotFound
 from alertengine.pins import seal_pin
 from alertengine.pipeline import identity, viewing
 from alertengine.pipeline.engine import Engine
@@ -136,13 +136,16 @@ def _links(routes: APIRouter, engine: Engine) -> None:
 async def the_tenant(engine: Engine, named: str | None) -> str:
     """The tenant of this id or name; the only one where none is named."""
     known = await engine.store.fetch(directory.tenants())
+    if not known:
+        raise NotFound("There is no tenant yet: alertengine onboard.")
     found = [t for t in known if named in (None, t.id, t.name)]
-    if len(found) != 1:
-        raise NotFound(
-            "Name one tenant: --tenant TENANT_ID."
-            if found and not named
-            else f"There is no one tenant {named}."
-        )
+    if named is None:
+        found = [t for t in found if t.status == "active"] or found
+    if not found:
+        raise NotFound(f"There is no tenant {named}: alertengine tenants list.")
+    if len(found) > 1:
+        names = ", ".join(f"{t.id} ({t.name})" for t in found)
+        raise Invalid(f"There are several tenants{' of this name' if named else ''}; say which: {names}")
     return found[0].id
 
 

@@ -54,8 +54,12 @@ def test_one_lost_poll_is_a_hiccup_and_two_are_an_outage() -> None:
     trouble = assess(watching(GOOD, DOWN, DOWN), "payments", Policy())
 
     assert trouble is not None
-    assert trouble.kind == "outage"
+    assert (trouble.kind, trouble.title) == ("outage", "payments cannot be reached")
     assert "connection refused" in trouble.reason
+    page = read_report(START, {"hello": "world"})
+    trouble = assess(watching(GOOD, page, page), "payments", Policy())
+    assert trouble is not None
+    assert trouble.title == "payments answers, but not with a health report"
 
 
 def test_shortly_after_a_resolution_one_poll_more_is_needed() -> None:

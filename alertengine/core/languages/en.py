@@ -31,6 +31,7 @@ TEXTS: Mapping[str, str] = {
     "trouble.client_error_anomaly": "{where} refuses its clients",
     "trouble.some": "{where} is in trouble",
     "trouble.outage": "{where} cannot be reached",
+    "trouble.unreadable": "{where} answers, but not with a health report",
     "trouble.test": "{where}: this is a test",
     "measured.error_anomaly": "{value} of requests fail, usually {usual}",
     "measured.client_error_anomaly": "{value} of requests are refused, usually {usual}",

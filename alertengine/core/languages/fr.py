@@ -29,6 +29,7 @@ TEXTS: Mapping[str, str] = {
     "trouble.client_error_anomaly": "{where} refuse ses clients",
     "trouble.some": "{where} a des problèmes",
     "trouble.outage": "{where} est injoignable",
+    "trouble.unreadable": "{where} répond, mais pas par un rapport de santé",
     "trouble.test": "{where} : ceci est un test",
     "measured.error_anomaly": "{value} des requêtes échouent, d’habitude {usual}",
     "measured.client_error_anomaly": "{value} des requêtes sont refusées, d’habitude {usual}",

@@ -29,6 +29,7 @@ TEXTS: Mapping[str, str] = {
     "trouble.client_error_anomaly": "{where} recusa os seus clientes",
     "trouble.some": "{where} tem problemas",
     "trouble.outage": "{where} está inacessível",
+    "trouble.unreadable": "{where} responde, mas não com um relatório de saúde",
     "trouble.test": "{where}: isto é um teste",
     "measured.error_anomaly": "{value} dos pedidos falham, normalmente {usual}",
     "measured.client_error_anomaly": "{value} dos pedidos são recusados, normalmente {usual}",

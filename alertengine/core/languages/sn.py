@@ -29,6 +29,7 @@ TEXTS: Mapping[str, str] = {
     "trouble.client_error_anomaly": "{where} iri kuramba vashandisi vayo",
     "trouble.some": "{where} ine dambudziko",
     "trouble.outage": "{where} haisi kuwanikwa",
+    "trouble.unreadable": "{where} iri kupindura, asi kwete neripoti yehutano",
     "trouble.test": "{where}: uku kuedza chete",
     "measured.error_anomaly": "{value} yezvikumbiro iri kukundikana, kazhinji {usual}",
     "measured.client_error_anomaly": "{value} yezvikumbiro iri kurambwa, kazhinji {usual}",

@@ -29,6 +29,7 @@ TEXTS: Mapping[str, str] = {
     "trouble.client_error_anomaly": "{where} inawakataa wateja wake",
     "trouble.some": "{where} ina matatizo",
     "trouble.outage": "{where} haipatikani",
+    "trouble.unreadable": "{where} inajibu, lakini si kwa ripoti ya afya",
     "trouble.test": "{where}: hili ni jaribio",
     "measured.error_anomaly": "{value} ya maombi yanashindwa, kwa kawaida {usual}",
     "measured.client_error_anomaly": "{value} ya maombi yanakataliwa, kwa kawaida {usual}",
