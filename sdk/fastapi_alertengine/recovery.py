@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .redaction import told
+from .signing import TOLERANCE_S
 
 KEPT = 256  # answers remembered, so that an order given twice is not run twice
+KEPT_S = 2.0 * TOLERANCE_S  # and each for as long as its signature may still be good
 
 Hook = Callable[[], Any]
 Answer = tuple[int, dict[str, Any]]
@@ -42,7 +44,7 @@ class Recoveries:
 
     def __init__(self) -> None:
         self._hooks: dict[str, Recovery] = {}
-        self._orders: OrderedDict[str, asyncio.Task[Answer]] = OrderedDict()
+        self._orders: OrderedDict[str, tuple[float, asyncio.Task[Answer]]] = OrderedDict()
 
     def add(self, hook: Recovery) -> None:
         self._hooks[hook.name] = hook
@@ -55,19 +57,19 @@ class Recoveries:
 
     async def order(self, hook: Recovery, execution_id: str) -> Answer:
         """Run the hook unless this order was already given; then its recorded answer."""
-        task = self._orders.get(execution_id)
-        if task is not None:
-            status, body = await asyncio.shield(task)
+        known = self._orders.get(execution_id)
+        if known is not None:
+            status, body = await asyncio.shield(known[1])
             return status, {**body, "replayed": True}
         task = asyncio.ensure_future(_run(hook, execution_id))
-        self._orders[execution_id] = task
+        self._orders[execution_id] = time.monotonic(), task
         self._trim()
         return await asyncio.shield(task)  # the caller may hang up; the action still ends
 
     def _trim(self) -> None:
-        for key in [key for key, task in self._orders.items() if task.done()][
-            : max(0, len(self._orders) - KEPT)
-        ]:
+        spare, old = max(0, len(self._orders) - KEPT), time.monotonic() - KEPT_S
+        over = [key for key, (at, task) in self._orders.items() if task.done() and at < old]
+        for key in over[:spare]:
             del self._orders[key]
 
 

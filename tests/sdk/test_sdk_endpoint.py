@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sdk_asgi import request
 
 from fastapi_alertengine import instrument
+from fastapi_alertengine.recovery import KEPT, Recoveries, Recovery
 from fastapi_alertengine.signing import Signer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -128,7 +129,20 @@ async def test_without_execution_id_the_message_id_names_the_order(signed):
     for _ in range(2):
         answer = await signed.ask(HOOKS + "/restart-pool", "POST", message_id="msg_same")
         assert answer.json()["execution_id"] == "msg_same"
-    assert signed.ran == ["pool"]
+        for _ in range(KEPT):  # however many others come in between, while its signature is good
+            await signed.ask(HOOKS + "/broken", "POST")
+    assert signed.ran.count("pool") == 1
+
+
+def test_what_is_remembered_of_old_orders_is_bounded(monkeypatch):
+    async def many():
+        orders = Recoveries()
+        for i in range(KEPT + 20):
+            await orders.order(Recovery("x", asyncio.Event().set, None), str(i))
+        return len(orders._orders)
+
+    monkeypatch.setattr("fastapi_alertengine.recovery.KEPT_S", -1.0)
+    assert asyncio.run(many()) <= KEPT + 1
 
 
 async def test_a_failure_is_told_and_not_repeated(signed):
