@@ -75,7 +75,7 @@ def verify_file(path: Path, vkeys: Sequence[str], anchors: Iterable[Checkpoint] 
         pages = pool.submit(_reading, path, lambda db: _check_pages(db, path))
         content = _reading(path, lambda db: verify(db, vkeys, anchors))
         found = pages.result()
-    return Report(content.trees, tuple(dict.fromkeys((*found.problems, *content.problems))))
+    return Report(content.trees, tuple(dict.fromkeys((*content.problems, *found.problems))))
 
 
 def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Checkpoint] = ()) -> Report:
