@@ -151,6 +151,7 @@ WORDINGS: Mapping[str, Wording] = {
     EventType.ALERT_DEAD: ("gave up sending", _unsent),
     "incident_acknowledged": ("took it on", _how),
     "incident_silenced": ("kept quiet:", _reason),
+    EventType.INCIDENT_CHANGED: ("saw what is wrong change:", _reason),
     EventType.INCIDENT_ESCALATED: ("passed it on", _passed_on),
     EventType.RECOVERY_PREVIEWED: ("looked at the proposal", _previewed),
     EventType.RECOVERY_APPROVED: ("approved", _approved),

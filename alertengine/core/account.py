@@ -62,6 +62,11 @@ def _detected(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
     return {"reason": symptom(data, words)}
 
 
+def _changed(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    figures = data.get("figures") or {}
+    return {"title": figures.get("route") or data["title"], "reason": symptom(data, words)}
+
+
 def _diagnosed(data: Mapping[str, Any], words: Words) -> dict[str, Any]:
     sure = words("number.percent", n=round(100 * data["confidence"]))
     source = words("why.rules") if data["source"] == "rules" else data["source"]
@@ -106,6 +111,7 @@ _DECISIONS = frozenset(
 
 _FILLED: Mapping[str, Callable[[Mapping[str, Any], Words], dict[str, Any]]] = {
     EventType.INCIDENT_DETECTED: _detected,
+    EventType.INCIDENT_CHANGED: _changed,
     EventType.DIAGNOSIS_COMPLETED: _diagnosed,
     EventType.ALERT_QUEUED: _queued,
     EventType.ALERT_ACCEPTED: _message,

@@ -89,7 +89,8 @@ def _diagnosis(incident: Incident, words: Words) -> Contents:
     still = words("message.diagnosis.nothing")
     if incident.action is not None:
         still = words("message.diagnosis.still", action=incident.action.name)
-    parts = {**own, "model": told.of_model(diagnosis, words), "proposal": still}
+    now = {"measured": measured(incident, words)} if incident.changes else {}
+    parts = {**now, **own, "model": told.of_model(diagnosis, words), "proposal": still}
     return _lines(words("message.diagnosis", title=title(incident, words)), parts)
 
 

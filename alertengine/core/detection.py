@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from alertengine.core.incident import Incident
 from alertengine.core.language import ENGLISH, Words
 from alertengine.core.model import rfc3339
 from alertengine.core.policy import (
@@ -128,6 +129,10 @@ def _degradation(
     needed = policy.confirmations + (1 if cooling else 0) + (0 if snapshot.judged else 1)
     if watch.bad_polls < needed:
         return None
+    return _named(service, snapshot)
+
+
+def _named(service: str, snapshot: Snapshot) -> Trouble:
     symptom = snapshot.symptom if snapshot.symptom in SYMPTOMS else "some"
     figures = {"symptom": symptom, "route": snapshot.route, "value": snapshot.value, "usual": snapshot.usual}
     where = f"{service}: {snapshot.route}" if snapshot.route else service
@@ -139,3 +144,62 @@ def _degradation(
         kind="degradation",
         figures=figures,
     )
+
+
+SETTLED_S = 10.0
+"""What shows within so long of the beginning belongs to it."""
+BETWEEN_S = 30.0
+MOST_CHANGES = 10
+"""Trouble that moves about is told of now and then, not each time."""
+
+
+def changed(incident: Incident, watch: Watch, now: datetime) -> Trouble | None:
+    """What is wrong with the service now, where that is graver than what its incident says, or has taken its place."""
+    if (
+        not incident.open
+        or incident.is_test
+        or incident.changes >= MOST_CHANGES
+        or not _settled(incident, now)
+    ):
+        return None
+    found = _steady(watch, incident.service)
+    if found is None:
+        return None
+    before, after = _what(incident.detected.get("figures") or {}), _what(found.figures)
+    if before == after or (before[0] == after[0] and None in (before[1], after[1])):
+        return None
+    # What is not told in figures cannot be compared.
+    graver = before[0] in _GRAVE and _GRAVE.index(after[0]) < _GRAVE.index(before[0])
+    return found if graver or (before[0] in _GRAVE and not _stands(watch, before)) else None
+
+
+def _settled(incident: Incident, now: datetime) -> bool:
+    if incident.changed_at is not None:
+        return (now - incident.changed_at).total_seconds() >= BETWEEN_S
+    return (now - incident.opened_at).total_seconds() >= SETTLED_S
+
+
+def _steady(watch: Watch, service: str) -> Trouble | None:
+    """The trouble that the last two polls agree on."""
+    if len(watch.recent) < 2 or watch.recent[-1].healthy:
+        return None
+    before, last = watch.recent[-2:]
+    if last.health is Health.UNREACHABLE:
+        return _outage(watch, service, last)
+    if (before.symptom, before.route) != (last.symptom, last.route) or last.symptom not in SYMPTOMS:
+        return None
+    return _named(service, last)
+
+
+def _what(figures: Mapping[str, Any]) -> tuple[str, str | None]:
+    return str(figures.get("symptom")), figures.get("route")
+
+
+def _stands(watch: Watch, what: tuple[str, str | None]) -> bool:
+    """The service still says so."""
+    alerts = (watch.last.report or {}).get("alerts") if watch.last else None
+    rows = [row for row in alerts if isinstance(row, Mapping)] if isinstance(alerts, list) else []
+    return any((row.get("type"), row.get("route")) == what for row in rows)
+
+
+_GRAVE = ("outage", *SYMPTOMS)

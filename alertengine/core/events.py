@@ -23,6 +23,7 @@ class EventType(StrEnum):
     INCIDENT_ACKNOWLEDGED = "incident_acknowledged"
     INCIDENT_ESCALATED = "incident_escalated"
     INCIDENT_SILENCED = "incident_silenced"
+    INCIDENT_CHANGED = "incident_changed"
     RECOVERY_PREVIEWED = "recovery_previewed"
     RECOVERY_APPROVED = "recovery_approved"
     RECOVERY_AUTHORIZED = "recovery_authorized"

@@ -59,6 +59,10 @@ class Incident:
     """When people were first asked for the decision of this round."""
     turns: int = 0
     """How often this decision was passed on since people were first asked for it."""
+    changes: int = 0
+    """How often something graver or else became what is wrong."""
+    changed_at: datetime | None = None
+    """When it last did."""
     escalation: Mapping[str, Any] | None = None
     """The last time that it was: to whom, and why."""
     escalated_at: datetime | None = None
@@ -220,6 +224,20 @@ def _silenced(state: Incident, event: Event) -> Incident:
     return replace(state, quiet_until=parse_time(event.data["until"]))
 
 
+def _changed(state: Incident, event: Event) -> Incident:
+    """What is wrong is told by the newest facts; the trouble as a whole began when it did."""
+    before = state.detected
+    detected = {**before, **event.data, "began": before.get("began", before.get("since"))}
+    return replace(
+        state,
+        detected=detected,
+        title=event.data["title"],
+        severity=event.data["severity"],
+        changes=state.changes + 1,
+        changed_at=event.at,
+    )
+
+
 def _escalated(state: Incident, event: Event) -> Incident:
     turn = event.data.get("turn")
     return replace(
@@ -328,6 +346,7 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
     EventType.ALERT_DEAD: _dead,
     EventType.INCIDENT_ESCALATED: _escalated,
     EventType.INCIDENT_SILENCED: _silenced,
+    EventType.INCIDENT_CHANGED: _changed,
     EventType.INCIDENT_ACKNOWLEDGED: _acknowledged,
     EventType.RECOVERY_APPROVED: _approved,
     EventType.RECOVERY_AUTHORIZED: _authorized,
@@ -346,6 +365,7 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
 _NEWS = frozenset(
     {
         EventType.INCIDENT_DETECTED,
+        EventType.INCIDENT_CHANGED,
         EventType.INCIDENT_ACKNOWLEDGED,
         EventType.RECOVERY_APPROVED,
         EventType.RECOVERY_AUTHORIZED,

@@ -64,7 +64,7 @@ def measured(incident: Incident, words: Words) -> str:
 def began(incident: Incident) -> datetime:
     """When the trouble began, as its report said; else when it was noticed."""
     try:
-        return parse_time(str(incident.detected.get("since", "")))
+        return parse_time(str(incident.detected.get("began") or incident.detected.get("since", "")))
     except ValueError:
         return incident.opened_at
 

@@ -21,6 +21,8 @@ from alertengine.pipeline.audience import audience, informs, woken
 from alertengine.pipeline.diagnose import (
     GoOn,
     diagnose,
+    follow,
+    is_other,
     is_outdated,
     is_worth_a_look,
     look_again,
@@ -60,6 +62,7 @@ async def advance(engine: Engine, tenant: str, incident_id: str) -> None:
                 await _STEPS[step.do](engine, incident, step)
             elif not (
                 await propose_anew(engine, incident)
+                or await follow(engine, incident, _goes_on(engine, incident))
                 or await look_again(engine, incident, _goes_on(engine, incident))
             ):
                 return
@@ -119,6 +122,7 @@ def _is_due(engine: Engine, incident: Incident, service: Service | None) -> bool
         next_step(incident, watch, engine.policy, engine.now(), engine.boot) is not None
         or is_outdated(engine, incident, service)
         or is_worth_a_look(engine, incident)
+        or is_other(engine, incident) is not None
     )
 
 

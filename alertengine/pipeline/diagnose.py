@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from alertengine.core.detection import Trouble, changed
 from alertengine.core.diagnosis.change import LOOKS, materially
 from alertengine.core.diagnosis.model import UNCLEAR, Finding
 from alertengine.core.diagnosis.redaction import redacted
 from alertengine.core.diagnosis.told import by_rules
 from alertengine.core.events import EventType, NewEvent
-from alertengine.core.incident import DECIDABLE, Incident
+from alertengine.core.incident import DECIDABLE, WAITING, Incident
 from alertengine.core.message import MessageKind
 from alertengine.core.model import ActionSpec, Service
 from alertengine.core.said import Said
@@ -75,6 +76,7 @@ async def conclude(
     go_on: GoOn,
     look: int = 1,
     message: MessageKind | None = None,
+    first: Sequence[NewEvent] = (),
 ) -> None:
     """Record the rules' finding, keep what it stands on, and let the model be asked: booked with the same event."""
     data = await diagnosis_json(engine, past_of(incident), finding, action)
@@ -83,7 +85,9 @@ async def conclude(
     def work(tx: Transaction) -> inquire.Inquiry | None:
         booked = inquire.book(engine, tx, question)
         told = {**data, "look": look, **inquire.standing(engine, booked)}
-        append(engine, tx, incident, [NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=told)], message)
+        append(
+            engine, tx, incident, [*first, NewEvent(type=EventType.DIAGNOSIS_COMPLETED, data=told)], message
+        )
         return booked if isinstance(booked, inquire.Inquiry) else None
 
     asked = await engine.store.transact(work)
@@ -117,13 +121,47 @@ async def look_again(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
     finding = await find(engine, service, last)
     if not materially(by_rules(diagnosis), finding):
         return False
-    action = incident.action
-    if by_rules(diagnosis)["cause"] == UNCLEAR and service is not None and not incident.approvals:
-        # What was proposed without a cause gives way to what fits it; else the question stays as it was.
-        better = recommend(engine.recoveries(service), finding)
-        action = better if better is not None and fits(better, finding.cause) else action
+    action = _better(engine, incident, service, finding)
     message = MessageKind.DIAGNOSIS if action == incident.action else None
     await conclude(engine, incident, service, last, finding, action, go_on, LOOKS, message)
+    return True
+
+
+def _better(
+    engine: Engine, incident: Incident, service: Service | None, finding: Finding
+) -> ActionSpec | None:
+    """What was proposed without a cause gives way to what fits it; else the question stays as it was."""
+    known = by_rules(incident.diagnosis or {})
+    if known.get("cause") != UNCLEAR or service is None or incident.approvals:
+        return incident.action
+    better = recommend(engine.recoveries(service), finding)
+    return better if better is not None and fits(better, finding.cause) else incident.action
+
+
+def is_other(engine: Engine, incident: Incident) -> Trouble | None:
+    """Something else is wrong by now than what the incident says, or something graver."""
+    if incident.stage not in WAITING or incident.diagnosis is None or engine.thinks(incident):
+        return None
+    return changed(incident, engine.watch(incident.service_id), engine.now())
+
+
+async def follow(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
+    """Let the incident say what is wrong by now, and why; whoever was asked is told of another route. True if so."""
+    trouble, last = is_other(engine, incident), engine.watch(incident.service_id).last
+    if trouble is None or last is None or incident.diagnosis is None:
+        return False
+    event = NewEvent(type=EventType.INCIDENT_CHANGED, data=trouble.to_json(last))
+    asked = incident.stage in DECIDABLE and incident.alert_queued_at is not None
+    moved = trouble.figures.get("route") != (incident.detected.get("figures") or {}).get("route")
+    message = MessageKind.DIAGNOSIS if asked and moved else None
+    service = await engine.store.fetch(directory.service(incident.tenant_id, incident.service_id))
+    finding = await find(engine, service, last)
+    if not asked or not materially(by_rules(incident.diagnosis), finding):
+        await record(engine, incident, [event], message)
+        return True
+    action, look = _better(engine, incident, service, finding), incident.diagnosis.get("look", 1) + 1
+    message = message if action == incident.action else None
+    await conclude(engine, incident, service, last, finding, action, go_on, look, message, [event])
     return True
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alertengine.core.events import Event
-from alertengine.core.incident import Incident, fold
+from alertengine.core.events import Event, EventType
+from alertengine.core.incident import Incident, apply, fold
 from alertengine.core.model import parse_time, rfc3339
 from alertengine.errors import SlotTaken
 from alertengine.store.base import Query, Row
@@ -66,12 +66,20 @@ def incident(tenant: str, incident: str) -> Query[Incident | None]:
     return Query(sql=history.sql, params=history.params, decode=decode)
 
 
-def as_opened(tenant: str, ids: Sequence[str]) -> Query[dict[str, Incident]]:
-    """These incidents as they began, by id."""
+def named(tenant: str, ids: Sequence[str]) -> Query[dict[str, Incident]]:
+    """These incidents by id, by those of their events that say what is wrong."""
+
+    def decode(rows: list[Row]) -> dict[str, Incident]:
+        found: dict[str, Incident] = {}
+        for event in (decode_event(*row) for row in rows):
+            found[event.incident_id] = apply(found.get(event.incident_id), event)
+        return found
+
     return Query(
-        sql="SELECT body, hash FROM event WHERE tree = ? AND incident IN (SELECT value FROM json_each(?)) AND seq = 1",
-        params=(tenant, json.dumps(list(ids))),
-        decode=lambda rows: {e.incident_id: fold([e]) for e in (decode_event(*row) for row in rows)},
+        sql="SELECT body, hash FROM event WHERE tree = ? AND incident IN (SELECT value FROM json_each(?))"
+        " AND (seq = 1 OR type = ?) ORDER BY incident, seq",
+        params=(tenant, json.dumps(list(ids)), str(EventType.INCIDENT_CHANGED)),
+        decode=decode,
     )
 
 
@@ -200,7 +208,7 @@ INSERT INTO incident (tenant, id, service_id, service, stage, severity, title, o
                       is_test, slot)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (tenant, id) DO UPDATE SET stage = excluded.stage, closed_at = excluded.closed_at,
-                      slot = excluded.slot
+                      slot = excluded.slot, severity = excluded.severity, title = excluded.title
 """
 
 
@@ -235,4 +243,4 @@ def _row(state: Incident) -> tuple[object, ...]:
 
 def _moving(state: Incident) -> tuple[object, ...]:
     """What of the row can change."""
-    return state.stage, state.closed_at, state.holds_slot
+    return state.stage, state.closed_at, state.holds_slot, state.severity, state.title

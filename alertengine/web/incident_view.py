@@ -51,6 +51,7 @@ _QUIET = frozenset(
 )
 _EVENT_TONES: dict[str, str] = {
     EventType.INCIDENT_DETECTED: "bad",
+    EventType.INCIDENT_CHANGED: "bad",
     EventType.RECOVERY_FAILED: "bad",
     EventType.HEALTH_NOT_RECOVERED: "bad",
     EventType.ALERT_DEAD: "bad",
@@ -66,7 +67,7 @@ _EVENT_TONES: dict[str, str] = {
 def draw_list(
     rows: Sequence[IncidentRow], known: Mapping[str, Incident], now: datetime, words: Words
 ) -> dict[str, Any]:
-    """`known`: by id, each as it was opened, which names it in any language."""
+    """`known`: by id, each as far as it takes to name it in any language."""
     return {"rows": [_row(row, known.get(row.id), now, words) for row in rows]}
 
 

@@ -111,8 +111,8 @@ async def _list(
     known = await engine.store.fetch(directory.tenant(tenant))
     services = [s.name for s in await engine.store.fetch(directory.services(tenant))]
     following = incidents.cursor(rows[PAGE - 1]) if len(rows) > PAGE else None
-    opened = await engine.store.fetch(incidents.as_opened(tenant, [row.id for row in rows[:PAGE]]))
-    shown = draw_list(rows[:PAGE], opened, engine.now(), words)
+    named = await engine.store.fetch(incidents.named(tenant, [row.id for row in rows[:PAGE]]))
+    shown = draw_list(rows[:PAGE], named, engine.now(), words)
     name = known.name if known else tenant
     others = [await engine.store.fetch(directory.tenant(t)) for t in reader.tenants[1:]]
     return {

@@ -202,6 +202,7 @@ TEXTS: Mapping[str, str] = {
     "status.unknown": "unknown",
     # The story of an incident
     "story.incident_detected": "Noticed: {reason}",
+    "story.incident_changed": "By now: {title}: {reason}",
     "story.diagnosis_completed": "Diagnosis by {source}: {cause} ({sure} sure)",
     "story.message": "Message “{kind}”",
     "story.alert_queued": "{message} queued for {people}",

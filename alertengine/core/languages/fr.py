@@ -218,6 +218,7 @@ TEXTS: Mapping[str, str] = {
     "status.unknown": "résultat inconnu",
     # The story of an incident
     "story.incident_detected": "Remarqué : {reason}",
+    "story.incident_changed": "Désormais : {title} : {reason}",
     "story.diagnosis_completed": "Diagnostic par {source} : {cause} (sûr à {sure})",
     "story.message": "Message « {kind} »",
     "story.alert_queued": "{message} en file pour {people}",

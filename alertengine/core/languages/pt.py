@@ -218,6 +218,7 @@ TEXTS: Mapping[str, str] = {
     "status.unknown": "resultado desconhecido",
     # The story of an incident
     "story.incident_detected": "Notado: {reason}",
+    "story.incident_changed": "Entretanto: {title}: {reason}",
     "story.diagnosis_completed": "Diagnóstico por {source}: {cause} (certeza {sure})",
     "story.message": "Mensagem “{kind}”",
     "story.alert_queued": "{message} na fila para {people}",

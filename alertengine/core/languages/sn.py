@@ -218,6 +218,7 @@ TEXTS: Mapping[str, str] = {
     "status.unknown": "hazvizivikanwi",
     # The story of an incident
     "story.incident_detected": "Zvaonekwa: {reason}",
+    "story.incident_changed": "Iye zvino: {title}: {reason}",
     "story.diagnosis_completed": "Kuongorora ne{source}: {cause} (chokwadi {sure})",
     "story.message": "Meseji “{kind}”",
     "story.alert_queued": "{message} yakamirira kuenda kuna {people}",

@@ -218,6 +218,7 @@ TEXTS: Mapping[str, str] = {
     "status.unknown": "haijulikani",
     # The story of an incident
     "story.incident_detected": "Imeonekana: {reason}",
+    "story.incident_changed": "Sasa: {title}: {reason}",
     "story.diagnosis_completed": "Utambuzi kwa {source}: {cause} (uhakika {sure})",
     "story.message": "Ujumbe “{kind}”",
     "story.alert_queued": "{message} kwenye foleni kwa {people}",
