@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
+
+from alertengine.ledger.sentences import sentences
 
 _OPEN = '<script type="application/json" id="bundle">\n'
 _CLOSE = "\n</script>"
@@ -20,6 +21,7 @@ td.time { white-space: nowrap; font-variant-numeric: tabular-nums }
 dl { margin: 0; display: grid; grid-template-columns: max-content 1fr; gap: 0 .75rem; font-size: .875rem }
 dt { color: #555 } dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap }
 pre, code { font: .8rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
+td p { margin: .25rem 0; overflow-wrap: anywhere; white-space: pre-wrap }
 code.hash { color: #555; display: block }
 @media print { body { margin: 0; max-width: none; font-size: 10pt } tr { break-inside: avoid }
  thead { display: table-header-group } }
@@ -60,7 +62,7 @@ def _page(shown: Account) -> Iterator[str]:
     yield "style-src 'unsafe-inline'\">\n"
     yield f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n"
     yield from _summary(shown)
-    yield "<h2>What happened</h2>\n<table>\n<thead><tr><th>Time (UTC)<th>Event<th>By</thead>\n"
+    yield "<h2>What happened</h2>\n<table>\n<thead><tr><th>Time (UTC)<th>What<th>By</thead>\n"
     for event, hashed in zip(shown.events, shown.hashes, strict=True):
         yield from _row(event, hashed)
     yield "</table>\n"
@@ -75,7 +77,7 @@ def _summary(shown: Account) -> Iterator[str]:
     yield "<dl>\n"
     yield _fact("tenant", shown.tenant_id)
     for name in ("service", "title", "severity"):
-        if name in facts:
+        if isinstance(facts.get(name), str):
             yield _fact(name, facts[name])
     yield _fact("first event", first.get("at", ""))
     yield _fact("last event", f"{last.get('at', '')}: {_words(last.get('type', ''))}")
@@ -86,10 +88,11 @@ def _summary(shown: Account) -> Iterator[str]:
 def _row(event: Mapping[str, Any], hashed: str) -> Iterator[str]:
     actor = _mapping(event.get("actor"))
     yield f'<tr><td class="time">{escape(str(event.get("at", "")))}'
-    yield f"<td><strong>{escape(_words(event.get('type', '')))}</strong>\n<dl>\n"
-    for name, value in _mapping(event.get("data")).items():
-        yield _fact(name, value)
-    yield f'</dl><code class="hash">{escape(hashed)}</code>'
+    first, *more = sentences(event)
+    yield f"<td><strong>{escape(first)}</strong>\n"
+    for said in more:
+        yield f"<p>{escape(said)}</p>\n"
+    yield f'<code class="hash">{escape(hashed)}</code>'
     yield f"<td>{escape(str(actor.get('name', '')))} ({escape(str(actor.get('kind', '')))})\n"
 
 
@@ -98,7 +101,8 @@ def _proof(shown: Account) -> Iterator[str]:
     yield "<p>This file carries the events' exact bytes and the proof that each is in the signed log below. "
     yield "<code>alertengine ledger verify-bundle FILE</code> checks it without network or database; the "
     yield "format is public, so that anybody can write a verifier. The text above is drawn from the proved "
-    yield "events, and the check fails if it was changed. Compare the public key with the one you were given "
+    yield "events, and the check fails if it was changed; the log holds more of each event than is told. "
+    yield "Compare the public key with the one you were given "
     yield "by another way.</p>\n"
     yield f"<h2>Signed checkpoint</h2>\n<pre>{escape(shown.checkpoint)}</pre>\n"
     yield "<h2>Public key</h2>\n"
@@ -107,8 +111,7 @@ def _proof(shown: Account) -> Iterator[str]:
 
 
 def _fact(name: str, value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"<dt>{escape(_words(name))}<dd>{escape(text)}\n"
+    return f"<dt>{escape(_words(name))}<dd>{escape(str(value))}\n"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

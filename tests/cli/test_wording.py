@@ -6,10 +6,12 @@ import pytest
 
 from alertengine.cli.wording import WORDINGS, words
 from alertengine.core.events import EventType
+from alertengine.ledger.sentences import SENTENCES
 
 
 def test_every_event_type_has_its_words() -> None:
     assert {str(kind) for kind in EventType} - WORDINGS.keys() == set()
+    assert {str(kind) for kind in EventType} == SENTENCES.keys()
 
 
 def test_no_two_events_read_alike() -> None:

@@ -22,6 +22,7 @@ from alertengine.core.model import canonical, rfc3339
 from alertengine.ledger import bundle as bundles
 from alertengine.ledger.bundle import Anchor, Bundle, BundleError, Entry
 from alertengine.ledger.note import CheckpointSigner
+from alertengine.ledger.sentences import sentences
 
 NAME = "alerts.example.com/log"
 ORIGIN = f"{NAME}/t_1"
@@ -178,6 +179,20 @@ def payload_replaced(changed: Bundle) -> bytes:
 def test_a_dropped_last_event_leaves_a_true_but_shorter_bundle() -> None:
     """The log's head alone cannot show that an incident went on: the whole log can (`ledger verify`)."""
     assert len(bundles.check(bundles.render(drop(5)(BUNDLE)), [SIGNER.vkey]).events) == 5
+
+
+def test_the_account_is_told_in_sentences() -> None:
+    account = FILE.decode().partition('<script type="application/json"')[0]
+    diagnosis = {"cause": "pool_exhaustion", "confidence": 0.91, "source": "rules", "again": {"previous": 1}}
+    told = list(
+        sentences({"type": "diagnosis_completed", "data": diagnosis | {"evidence": [{"text": "a wait"}]}})
+    )
+
+    assert "Noticed: &lt;/script&gt;" in account
+    assert "The message" not in account  # an event without its facts is named alone
+    assert "{" not in account.partition("</style>")[2]
+    assert told == ["Likely cause: pool exhaustion (91 % sure, by rules).", "Measured: a wait."]
+    assert list(sentences({"type": "later_kind", "data": {"a": {}}})) == ["Later kind."]
 
 
 def test_a_changed_account_is_refused() -> None:
