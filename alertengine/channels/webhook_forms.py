@@ -81,7 +81,8 @@ def teams(message: Message, secret: str) -> dict[str, Any]:
 
 def discord(message: Message, secret: str) -> dict[str, Any]:
     # The link in angle brackets and the flag: neither way is a preview fetched. Nobody can be rung by a name.
-    link = [f"{message.words('button.review')}: <{message.url}>"] if message.url else []
+    label = f"{message.words('button.review')}{message.words('list.colon')}"
+    link = [f"{label} <{message.url}>"] if message.url else []
     room = DISCORD_LIMIT - sum(units(part) + 1 for part in link)
     lines = [flatten(part) for part in (message.title, *message.body, message.footer)]
     first, *rest = fit(lines, room, _marked) or ("",)

@@ -24,6 +24,9 @@ Who = Annotated[
 ]
 Channel = Annotated[str | None, typer.Option(metavar="NAME", help="How they are reached; else the tenant's.")]
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="viewer, approver or admin.")]
+Language = Annotated[
+    str | None, typer.Option(metavar="CODE", help="The language they are told in: en, pt, fr, sw or sn.")
+]
 
 
 @app.command("list")
@@ -52,13 +55,15 @@ def add(
     contact: Annotated[str, typer.Argument(metavar="NAME=ADDRESS", help="Who is told, and where.")],
     channel: Channel = None,
     role: Role = None,
+    language: Language = None,
     tenant: Tenant = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
     """Tell one more person, once they have verified their address."""
-    person = read_contact(contact) | ({"role": role} if role else {})
+    told = {"role": role, "language": language}
+    person = read_contact(contact) | {key: value for key, value in told.items() if value}
 
     async def work(client: Client, path: str) -> Json:
         by = channel or (await client.get(path))["notification_channel"]
@@ -75,13 +80,14 @@ def change(
     channel: Channel = None,
     address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Their new address.")] = None,
     role: Role = None,
+    language: Language = None,
     tenant: Tenant = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
     """Change a contact: what is given, and nothing else. A new channel or address is verified anew."""
-    given = {"name": name, "channel": channel, "address": address, "role": role}
+    given = {"name": name, "channel": channel, "address": address, "role": role, "language": language}
     body = {key: value for key, value in given.items() if value is not None}
     if not body:
         raise WrongUse("Say what is to be different, e.g. --role viewer.")

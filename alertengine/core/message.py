@@ -76,7 +76,8 @@ class Message:
     @property
     def link(self) -> tuple[str, ...]:
         """The line with the link, for channels without a button."""
-        return (f"{self.words('button.review')}: {self.url}",) if self.url else ()
+        label = f"{self.words('button.review')}{self.words('list.colon')}"
+        return (f"{label} {self.url}",) if self.url else ()
 
     @property
     def text(self) -> str:

@@ -33,7 +33,8 @@ def symptom(detected: Mapping[str, Any], words: Words) -> str:
     figures = _figures(detected)
     kind, polls = str(figures.get("symptom")), figures.get("polls")
     if kind in ("outage", "unreadable") and isinstance(polls, int):
-        return f"{words.count('measured.outage', polls)}: {headline(detected.get('snapshot') or {}, words)}"
+        failed = f"{words.count('measured.outage', polls)}{words('list.colon')}"
+        return f"{failed} {headline(detected.get('snapshot') or {}, words)}"
     value, usual = figures.get("value"), figures.get("usual")
     say = _SCALES.get(kind)
     if say is None or value is None or usual is None:

@@ -46,7 +46,8 @@ def add_and_remove(cli: Any, tenant: str, url: str = "http://127.0.0.1:1/health/
 
     rudo = cli.json("contacts", "add", "Rudo=x", "--role", "viewer", *of)
     assert (rudo["role"], rudo["verified"]) == ("viewer", True)
-    assert cli.json("contacts", "change", "Rudo", "--role", "admin", *of)["role"] == "admin"
+    after = cli.json("contacts", "change", "Rudo", "--role", "admin", "--language", "fr", *of)
+    assert (after["role"], after["language"]) == ("admin", "fr")
     assert "Say what" in cli("contacts", "change", "Rudo", *of, code=2).stderr
     listed = cli("contacts", "list", tenant).stdout
     assert listed.index("Tariro") < listed.index("Rudo")

@@ -140,6 +140,11 @@ def test_numbers_are_written_as_the_language_writes_them() -> None:
     assert words("fr").milliseconds(1300) == "1,3 s"
 
 
+def test_a_label_before_a_link_has_its_languages_colon() -> None:
+    labels = [f"{words(code)('button.review')}{words(code)('list.colon')}" for code in ("en", "fr")]
+    assert [label[-2:] for label in labels] == ["e:", " :"]
+
+
 def test_an_unknown_language_is_english() -> None:
     assert words("xx").code == words(None).code == "en"
 

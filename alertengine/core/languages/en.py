@@ -22,6 +22,7 @@ TEXTS: Mapping[str, str] = {
     "time.ago": "{span} ago",
     "time.now": "just now",
     "list.and": "{most} and {last}",
+    "list.colon": ":",
     # What is wrong
     "where.route": "{service}: {route}",
     "trouble.error_anomaly": "{where} is failing",

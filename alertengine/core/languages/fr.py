@@ -20,6 +20,7 @@ TEXTS: Mapping[str, str] = {
     "time.ago": "il y a {span}",
     "time.now": "à l’instant",
     "list.and": "{most} et {last}",
+    "list.colon": " :",
     # What is wrong
     "where.route": "{service} : {route}",
     "trouble.error_anomaly": "{where} est en échec",

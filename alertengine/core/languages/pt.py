@@ -20,6 +20,7 @@ TEXTS: Mapping[str, str] = {
     "time.ago": "há {span}",
     "time.now": "agora mesmo",
     "list.and": "{most} e {last}",
+    "list.colon": ":",
     # What is wrong
     "where.route": "{service}: {route}",
     "trouble.error_anomaly": "{where} está a falhar",

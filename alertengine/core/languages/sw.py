@@ -20,6 +20,7 @@ TEXTS: Mapping[str, str] = {
     "time.ago": "{span} zilizopita",
     "time.now": "sasa hivi",
     "list.and": "{most} na {last}",
+    "list.colon": ":",
     # What is wrong
     "where.route": "{service}: {route}",
     "trouble.error_anomaly": "{where} inashindwa",
