@@ -202,4 +202,4 @@ def _stands(watch: Watch, what: tuple[str, str | None]) -> bool:
     return any((row.get("type"), row.get("route")) == what for row in rows)
 
 
-_GRAVE = ("outage", *SYMPTOMS)
+_GRAVE = ("outage", "unreadable", *SYMPTOMS)

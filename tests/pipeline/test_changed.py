@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.language import ENGLISH, words
+from alertengine.core.snapshot import unreachable
 from alertengine.core.trouble import began, title
 from alertengine.store import incidents
 from alertengine.testing import critical_report
@@ -65,6 +67,29 @@ async def test_what_is_over_gives_way_to_what_is_left_and_lesser_trouble_beside_
     await world.tick()
     await world.tick()
     assert (await world.incident(incident)).title == "payments: GET /items is slow"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("refused", "payments cannot be reached"),
+        ("not_json", "payments answers, but not with a health report"),
+    ],
+)
+async def test_a_service_that_falls_silent_is_worse_than_one_that_fails(
+    world: World, kind: str, name: str
+) -> None:
+    incident = await opened(world, FAILING)
+    world.source.report = lambda: unreachable(world.clock.now(), FetchError(kind=kind))
+    for _ in range(5):
+        await world.tick()
+    down = await world.incident(incident)
+    world.source.report = report(FAILING)
+    for _ in range(10):
+        await world.tick()
+
+    assert (down.title, down.detected["kind"]) == (name, "outage")
+    assert (await world.incident(incident)).title == "payments: POST /pay is failing"
 
 
 @pytest.mark.parametrize("alert", [FAILING | {"route": None}, FAILING])
