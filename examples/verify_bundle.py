@@ -71,6 +71,8 @@ def verify(page, vkey):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: verify_bundle.py BUNDLE.html VKEY")
     with open(sys.argv[1], encoding="utf-8", newline="") as file:
         verify(file.read(), sys.argv[2])
     print("verified: these events are in the log, in this order, with none missing between them")

@@ -32,7 +32,10 @@ def backup(
 
     if not settings.store_path.exists():
         raise NotSo(f"There is no store at {settings.store_path}: nothing was recorded there yet.")
-    report = back_up(_place(settings), file, SystemClock().now())
+    try:
+        report = back_up(_place(settings), file, SystemClock().now())
+    except OSError as error:
+        raise NotSo(f"{file} cannot be written ({error.strerror}).") from error
     if as_json:
         show_json({"file": str(file), "size": report.size, "verified": report.verified})
     else:

@@ -63,7 +63,7 @@ def add(
 ) -> None:
     """Tell one more person, once they have verified their address."""
     told = {"role": role, "language": language}
-    person = read_contact(contact) | {key: value for key, value in told.items() if value}
+    person = read_contact(contact, option="") | {key: value for key, value in told.items() if value}
 
     async def work(client: Client, path: str) -> Json:
         by = channel or (await client.get(path))["notification_channel"]

@@ -61,9 +61,10 @@ def approve(
     """Look at the proposed recovery, then run it. Exit 1 with --wait where it did not end well."""
     from alertengine.cli.client import run
 
-    if not yes and not can_ask():
-        raise WrongUse("stdin is no terminal, so nobody can be asked: give --yes to approve.")
     settings = place(ctx, config, data_dir).settings()
+    if not yes and not can_ask():
+        run(settings, lambda client: _trail(client, incident))  # that it is there comes first
+        raise WrongUse("stdin is no terminal, so nobody can be asked: give --yes to approve.")
     seen = run(settings, lambda client: _look(client, incident))
     talk_console().print(_proposal(seen))
     # Asked outside of any loop, so that Ctrl-C ends it; and an engine of our own is not held meanwhile.
@@ -108,7 +109,7 @@ def reject(
 def close(
     ctx: typer.Context,
     incident: IncidentId,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What you found. Recorded.")],
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Needed: what you found.")] = "",
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
@@ -116,8 +117,13 @@ def close(
     """Close what cannot end by itself. Your note says what you found."""
     from alertengine.cli.client import run
 
-    settings = place(ctx, config, data_dir).settings()
-    _done(run(settings, lambda client: _act(client, incident, "close", note)), as_json, "Closed")
+    async def work(client: Client) -> Json:
+        await _trail(client, incident)
+        if not note:
+            raise WrongUse('Say what you found: --note "it ran"')
+        return await _act(client, incident, "close", note)
+
+    _done(run(place(ctx, config, data_dir).settings(), work), as_json, "Closed")
 
 
 def _done(answer: Json, as_json: bool, what: str) -> None:

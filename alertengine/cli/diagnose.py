@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alertengine.cli.failure import NotSo
 from alertengine.cli.output import say, show, show_json, styled
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
@@ -47,6 +48,8 @@ def diagnose(
         say(f"{record} holds the evidence; name it CAUSE-anything.json and grade on its folder.")
     if as_json:
         show_json(found)
+    elif asked and not found.get("asked"):
+        raise NotSo("No model was asked: the rules alone diagnosed it.")
     elif asked:
         show(styled("\n\n".join(question["question"] for question in found.get("asked", ()))))
     else:

@@ -52,7 +52,7 @@ def incidents(
     elif found["incidents"]:
         show(listing(found["incidents"]))
     else:
-        say("There is no such incident." if tenant or service or still_open else "There was no incident yet.")
+        say("No incident is like that." if tenant or service or still_open else "There was no incident yet.")
 
 
 def _links(settings: Settings, tenant: str | None, reader: str | None, end: bool, as_json: bool) -> None:

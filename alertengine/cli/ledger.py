@@ -9,7 +9,7 @@ from zipfile import is_zipfile
 
 import typer
 
-from alertengine.cli.failure import NotSo
+from alertengine.cli.failure import NotSo, WrongUse
 from alertengine.cli.output import say, show_json, visible
 from alertengine.cli.place import AsJson, ConfigFile, DataDirectory, place
 
@@ -75,7 +75,7 @@ def _tell(report: Report, anchors: int) -> None:
     pruned = sum(tree.pruned for tree in report.trees)
     typer.echo(f"verified: {report.size} entries in {len(report.trees)} logs, {pruned} of them pruned")
     if anchors:
-        typer.echo(f"{anchors} earlier checkpoints fit")
+        typer.echo(f"{anchors} earlier checkpoint{' fits' if anchors == 1 else 's fit'}")
     else:
         say(
             "That nothing was cut off at the end is proved only against a checkpoint kept elsewhere: --checkpoint."
@@ -143,7 +143,13 @@ def verify_bundle(
 ) -> None:
     """Verify an evidence bundle, or a ZIP of them. Needs neither the daemon nor the database."""
     from alertengine.ledger.bundle import BundleError, check
+    from alertengine.ledger.note import NoteError, VerifierKey
 
+    try:
+        for key in vkey or ():
+            VerifierKey.parse(key)
+    except NoteError as error:
+        raise WrongUse(f"--vkey: {error}") from None
     try:
         if is_zipfile(file):
             _verify_archive(file, vkey or (), as_json)

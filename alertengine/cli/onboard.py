@@ -125,10 +125,10 @@ class _Form:
         }
 
 
-def read_contact(given: str) -> dict[str, str]:
+def read_contact(given: str, option: str = "--contact ") -> dict[str, str]:
     name, separator, address = given.partition("=")
     if not separator or not name.strip():
-        raise WrongUse(f"--contact {given}: give NAME=ADDRESS, e.g. Tariro=+263771234567 (console: Tariro=)")
+        raise WrongUse(f"{option}{given}: give NAME=ADDRESS, e.g. Tariro=+263771234567 (console: Tariro=)")
     return {"name": name.strip(), "address": address.strip()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ Tenant = Annotated[
     typer.Option("--tenant", metavar="TENANT_ID", help="May be left out where there is one alone."),
 ]
 Json = dict[str, Any]
+LONGEST = timedelta(days=90)
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
@@ -74,7 +76,13 @@ def add(
 
     async def work(client: Client) -> Json:
         given = {key: value for key, value in body.items() if value is not None}
-        return await client.post(f"/tenant/{await meant(client, tenant)}/silences", given)
+        path = f"/tenant/{await meant(client, tenant)}"
+        made = await client.post(f"{path}/silences", given)
+        names = [one["service"] for one in (await client.get(f"{path}/services"))["services"]]
+        return {
+            **made,
+            "matches": [name for name in names if fnmatchcase(name.casefold(), service.casefold())],
+        }
 
     made = run(place(ctx, config, data_dir).settings(), work)
     if as_json:
@@ -82,6 +90,8 @@ def add(
     else:
         show(styled(made["silence_id"]))
         say(f"Quiet until {moment(made['until'])[:-3]}. Everything is still watched and recorded.")
+    if not made["matches"]:
+        say(f"No service is called so now, so this keeps nothing quiet: --service {service}")
 
 
 @app.command("list")
@@ -133,12 +143,15 @@ def remove(
         say(f"{silence} is over.")
 
 
-def _seconds(span: str) -> float:
+def _seconds(span: str) -> int:
     found = _SPAN.fullmatch(span.strip())
     if not found or not any(found.groups()):
         raise WrongUse(f"--for {span}: give days, hours, minutes or seconds, e.g. 90m, 2h or 1d12h")
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if total > LONGEST.total_seconds():
+        raise WrongUse(f"--for {span}: {LONGEST.days} days at most")
+    return total
 
 
 def given_time(flag: str, given: str | None) -> str | None:

@@ -57,4 +57,6 @@ async def _confirm(client: Client, contact: str, code: str) -> dict[str, Any]:
     except Problem as problem:
         if problem.problem_code != "CODE_INVALID":
             raise
-        raise NotSo(str(problem)) from None
+        known = await client.get("/local/contacts", who=contact)
+        unknown = f"No contact {contact} waits for a code: alertengine contacts list."
+        raise NotSo(str(problem) if known["waiting"] else unknown) from None

@@ -95,7 +95,8 @@ def check_archive(path: Path, vkeys: Sequence[str] = ()) -> Checked:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, BundleError):
                 raise
-            raise BundleError(f"this is not an export of the form {FORMAT}: {error!r}") from None
+            why = error if isinstance(error, ValueError) else "a field is missing or of another type"
+            raise BundleError(f"this is not an export of the form {FORMAT}: {why}") from None
     return Checked(tenant, tuple(rows), tuple(sorted(seen)), bool(vkeys))
 
 

@@ -124,8 +124,12 @@ def _unpack(source: Path) -> dict[str, bytes]:
             contents = {member.name: _read(archive, member) for member in archive.getmembers()}
         manifest: dict[str, Any] = json.loads(contents.pop("manifest.json"))
         form, digests = manifest["form"], manifest["files"]
-    except (tarfile.TarError, OSError, KeyError, ValueError, TypeError) as error:
-        raise Invalid(f"{source} is no backup of AlertEngine ({error})") from error
+    except OSError as error:
+        raise Invalid(f"{source} cannot be read ({error.strerror})") from error
+    except (tarfile.TarError, KeyError, ValueError, TypeError) as error:
+        raise Invalid(
+            f"{source} is no backup of AlertEngine: give a file that `alertengine backup` wrote"
+        ) from error
     if form != FORM or STORE not in digests:
         raise Invalid(f"{source} is a backup of the form {form!r}; this program reads {FORM}")
     if contents.keys() != digests.keys() or not contents.keys() <= {STORE, *KEPT}:

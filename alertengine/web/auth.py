@@ -121,7 +121,7 @@ async def incident_tenant(request: Request, incident_id: str, who: Who, tenant_i
     owner = await engine.store.fetch(incidents.owner(incident_id))
     if who.is_admin:
         if owner is None or tenant_id not in (None, owner):
-            raise NotFound("There is no such incident.")
+            raise NotFound(f"There is no incident {incident_id}.")
         return owner
     if owner is None or owner != who.tenant_id or tenant_id not in (None, owner):
         raise Forbidden

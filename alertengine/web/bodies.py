@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from alertengine.core.given import Given
 from alertengine.core.model import Role
@@ -18,7 +19,18 @@ Url = Annotated[str, Field(min_length=1, max_length=2000)]
 RoleName = Annotated[Role, Field(strict=False)]
 Code = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 """Of a language."""
-Mailbox = Annotated[str, Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
+_MAILBOX = r"^[^@\s]+@[^@\s]+$"
+
+
+def _mailbox(given: str) -> str:
+    if not re.fullmatch(_MAILBOX, given):
+        raise ValueError("give a mailbox, e.g. tariro@example.com")
+    return given
+
+
+Mailbox = Annotated[
+    str, Field(max_length=200, json_schema_extra={"pattern": _MAILBOX}), AfterValidator(_mailbox)
+]
 
 
 class Strict(BaseModel):

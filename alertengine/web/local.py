@@ -90,6 +90,12 @@ def _standing(tenant: Tenant | None) -> dict[str, Any]:
 
 
 def _contacts(routes: APIRouter, engine: Engine) -> None:
+    @routes.get("/contacts")
+    async def get_contacts(who: str) -> dict[str, Any]:
+        """How many of this name, address or id are not verified yet."""
+        found = await engine.store.fetch(directory.known_as(who))
+        return {"waiting": len(found)}
+
     @routes.post("/contacts/code")
     async def post_code(body: ContactBody) -> dict[str, Any]:
         found = await engine.store.fetch(directory.known_as(body.contact))

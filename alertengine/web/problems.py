@@ -78,12 +78,22 @@ def _methods(request: Request) -> set[str]:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """What is wrong and where; never the input itself, which may hold secrets."""
     assert isinstance(error, RequestValidationError)
-    rows = [
-        {"field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), "message": e["msg"]}
-        for e in error.errors()
-    ]
+    rows = [_row(request, e) for e in error.errors()]
     detail = "; ".join(f"{row['field']}: {row['message']}" for row in rows)
     return problem(422, "INVALID", detail, errors=rows)
+
+
+def _row(request: Request, error: Any) -> dict[str, str]:
+    """One thing that is wrong: the field, and in words that its writer understands."""
+    if error["type"] == "json_invalid":
+        return {
+            "field": "body",
+            "message": f"not JSON: {error['ctx']['error']}, at character {error['loc'][-1]}",
+        }
+    field = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    if field == "body" and "json" not in request.headers.get("content-type", ""):
+        return {"field": field, "message": "send it with Content-Type: application/json"}
+    return {"field": field, "message": error["msg"].removeprefix("Value error, ")}
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -172,7 +172,7 @@ def test_tenants_are_looked_after_through_it(daemon: Daemon, cli: Any, tmp_path:
 
 
 def test_what_it_refuses_is_told_in_its_words(daemon: Daemon) -> None:
-    assert daemon.run("audit", "inc_nothing", code=1).stderr == "There is no such incident.\n"
+    assert daemon.run("audit", "inc_nothing", code=1).stderr == "There is no incident inc_nothing.\n"
     said = daemon.run("onboard", "--service", "x", "--health-url", "ftp://x", code=2).stderr
     assert said.startswith("health_url: ")
 

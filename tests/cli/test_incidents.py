@@ -101,7 +101,7 @@ def test_an_unknown_incident_is_1(cli: Any, command: str, incident: str) -> None
 
 @pytest.mark.parametrize("arguments", [["--yes"], ["--yes", "--json"]])
 def test_approving_an_unknown_incident_is_1(cli: Any, arguments: list[str]) -> None:
-    assert "no such incident" in cli("approve", "inc_nothing", *arguments, code=1).stderr
+    assert "There is no incident inc_nothing." in cli("approve", "inc_nothing", *arguments, code=1).stderr
 
 
 def test_an_event_that_only_a_newer_daemon_knows_is_still_told() -> None:

@@ -155,7 +155,7 @@ def bad_anchor(b: Bundle) -> Bundle:
         (drop(0), "entry 2: seq is 2, expected 1"),
         (drop(3), "entry 8: seq is 5, expected 4"),
         (swap, "entry 4: seq is 3, expected 2"),
-        (edit, "entry 6: prev_hash"),
+        (edit, "entry 4 is not in the log"),
         (foreign, "incident_id is 'inc_2'"),
         (bad_anchor, "seen at size 5"),
         (lambda b: replace(b, entries=()), "no events"),

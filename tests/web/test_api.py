@@ -268,3 +268,12 @@ async def test_every_operation_is_described(http: httpx2.AsyncClient) -> None:
     assert paths.keys() >= {"/health", "/status", "/onboard", "/audit/{incident_id}", "/action/recover"}
     assert not any(path.startswith("/local") for path in paths)
     assert all(op.get("description") for methods in paths.values() for op in methods.values())
+
+
+async def test_what_is_no_json_is_told_as_that(http: httpx2.AsyncClient) -> None:
+    typed = {**key(ADMIN), "content-type": "application/json"}
+    said = (await http.post("/onboard", content='{"a": ', headers=typed)).json()["errors"]
+    assert [row["field"] for row in said] == ["body"]
+    assert said[0]["message"].startswith("not JSON")
+    said = (await http.post("/onboard", content="{}", headers=key(ADMIN))).json()["detail"]
+    assert said == "body: send it with Content-Type: application/json"
