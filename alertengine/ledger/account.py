@@ -76,6 +76,9 @@ def _summary(shown: Account) -> Iterator[str]:
     facts = _mapping(first.get("data"))
     yield "<dl>\n"
     yield _fact("tenant", shown.tenant_id)
+    named = [_mapping(event.get("data")).get("title") for event in shown.events]
+    # What is wrong is called by the newest facts, as everywhere.
+    facts = {**facts, "title": next((title for title in reversed(named) if title), None)}
     for name in ("service", "title", "severity"):
         if isinstance(facts.get(name), str):
             yield _fact(name, facts[name])

@@ -15,7 +15,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "incident_detected": ("Noticed: {title}.", "{reason}.", "This is a test{requested_by}."),
     "incident_changed": ("By now: {title}.", "{reason}."),
     "diagnosis_completed": (
-        "Likely cause: {cause} ({sure} sure, by {source}).",
+        "Diagnosed: {diagnosed}.",
         "{summary}.",
         "Measured: {evidence}.",
         "Proposed: {action}.",
@@ -84,10 +84,9 @@ def _facts(event: Data) -> dict[str, str]:
     made = {
         "who": _plain(_mapping(event.get("actor")).get("name")) or "Somebody",
         "message": plain.get("message", "").replace("_", " "),
-        "cause": plain.get("cause", "").replace("_", " "),
         "code": plain.get("code", "").replace("_", " ").lower(),
         "channel": plain.get("channel") or "link",
-        "sure": _percent(data.get("confidence")),
+        "diagnosed": _diagnosed(plain.get("cause", ""), data.get("confidence"), plain.get("source", "")),
         "action": _plain(action.get("name")) or plain.get("action", ""),
         "given": _plain(approvals.get("given")),
         "required": _plain(approvals.get("required")),
@@ -109,8 +108,14 @@ def _people(deliveries: object) -> str:
     return ", ".join(f"{_plain(row.get('contact'))} by {_plain(row.get('channel'))}" for row in rows)
 
 
-def _percent(share: object) -> str:
-    return f"{100 * share:.0f} %" if isinstance(share, int | float) and 0 <= share <= 1 else ""
+def _diagnosed(cause: str, sure: object, source: str) -> str:
+    if cause == "unclear":
+        return "the cause is not clear"
+    known = isinstance(sure, int | float) and 0 <= sure <= 1
+    how = [f"{100 * sure:.0f} % sure"] if known else []  # type: ignore[operator]
+    how += [f"by {source}"] if source else []
+    said = cause.replace("_", " ")
+    return f"likely {said} ({', '.join(how)})" if said and how else said
 
 
 def _plain(value: object) -> str:

@@ -191,7 +191,7 @@ def test_the_account_is_told_in_sentences() -> None:
     assert "Noticed: &lt;/script&gt;" in account
     assert "The message" not in account  # an event without its facts is named alone
     assert "{" not in account.partition("</style>")[2]
-    assert told == ["Likely cause: pool exhaustion (91 % sure, by rules).", "Measured: a wait."]
+    assert told == ["Diagnosed: likely pool exhaustion (91 % sure, by rules).", "Measured: a wait."]
     assert list(sentences({"type": "later_kind", "data": {"a": {}}})) == ["Later kind."]
 
 
