@@ -52,15 +52,13 @@ class Keys:
 
 def load_settings(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
     """`config.load` with the kinds that the registry knows."""
-    return config.load(
-        path, environ, overrides, {what: _model_of(what) for what in ("channels", "actions", "diagnosis")}
-    )
-
-
-def _model_of(what: str) -> Any:
     tables = {"channels": registry.CHANNELS, "actions": registry.ACTIONS, "diagnosis": registry.DIAGNOSERS}
-    table = tables[what]
+    kinds = {what: _model_of(table) for what, table in tables.items()}
+    known = {what: sorted(table) for what, table in tables.items()} | {"brought": [*registry.BRING_YOUR_OWN]}
+    return config.load(path, environ, overrides, kinds, known)
 
+
+def _model_of(table: Mapping[str, str]) -> Any:
     def model(kind: str) -> type[BaseModel] | None:
         return registry.config_model(table, kind) if kind in table else None
 

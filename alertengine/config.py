@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +31,9 @@ from alertengine.settings.store import StoreSection
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
 """For `channels`, `actions` and `diagnosis`: the settings model of a kind, or None where there is no such kind."""
+
+Known = Mapping[str, Sequence[str]]
+"""The kinds there are, of each; `brought`: the kinds of channels that contacts bring themselves."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 M = TypeVar("M", bound=BaseModel)
@@ -104,7 +108,7 @@ _TABLES = (*_NAMED, "plans", "services")
 
 
 def load(
-    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any], kinds: Kinds
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any], kinds: Kinds, known: Known
 ) -> Settings:
     """Read and check everything. Raises `ConfigError` with every problem, each with its key and the remedy.
 
@@ -113,7 +117,7 @@ def load(
     problems: list[str] = []
     found = find(path, environ, problems)
     raw = read(found, problems) if found else {}
-    apply_environment(raw, environ, problems)
+    given = apply_environment(raw, environ, problems)
     flags = dict(overrides)
     data_dir = data_directory(environ, flags.pop("data_dir", None))
     for key, value in flags.items():
@@ -125,44 +129,58 @@ def load(
     prices = prices_of(raw.get("channels"), problems)
     unknown = raw.keys() - _SECTIONS.keys() - set(_TABLES)
     problems += [f"{key}: there is no such table; known are {_known()}" for key in sorted(unknown)]
-    models = {**_SECTIONS, "diagnosis": _diagnosis(raw.get("diagnosis"), kinds, problems)}
+    models = {**_SECTIONS, "diagnosis": _diagnosis(raw.get("diagnosis"), kinds, known, problems)}
     sections: dict[str, Any] = {
         name: _section(name, model, raw.get(name, {}), problems) for name, model in models.items()
     }
     named: dict[str, Any] = {
-        table: _named_tables(table, raw.get(table, {}), kinds[table], problems) for table in _NAMED
+        table: _named_tables(table, raw.get(table, {}), kinds[table], known[table], problems)
+        for table in _NAMED
     }
     named["plans"] = _rows("plans", raw.get("plans", {}), PlanSection, problems)
     named["services"] = _rows("services", raw.get("services", {}), ServiceSection, problems)
+    problems += [
+        f"plans.{name}.channels: {kind!r} is not a kind of channels; there are {', '.join(known['channels'])}"
+        for name, plan in named["plans"].items()
+        for kind in (plan.channels or () if plan else ())
+        if kind not in known["channels"]
+    ]
     if not raw.get("channels"):
         model = kinds["channels"]("console")
         named["channels"] = {"console": model()} if model else {}
-    problems += _unknown_channels(sections["policy"], named["channels"], kinds["channels"])
+    problems += _unknown_channels(sections["policy"], named["channels"], known["brought"])
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([_sourced(problem, given) for problem in problems])
     return Settings(**sections, **named, prices=prices, data_dir=data_dir, path=found)
 
 
 def _unknown_channels(
-    policy: PolicySection | None,
-    configured: Mapping[str, Any],
-    model_of: Callable[[str], type[BaseModel] | None],
+    policy: PolicySection | None, configured: Mapping[str, Any], brought: Sequence[str]
 ) -> list[str]:
-    """Steps may name a configured channel, or a kind: contacts bring some kinds themselves."""
+    """Steps may name a configured channel, or a kind that is configured or that contacts bring themselves."""
     named = policy.channels() if policy else {}
+    kinds = {section.kind for section in configured.values() if section is not None}
     return [
         f"{where}: there is no channel {name!r}; configured are {', '.join(configured)}"
         for name, where in named.items()
-        if name not in configured and model_of(name) is None
+        if name not in (*configured, *kinds, *brought)
     ]
 
 
-def _diagnosis(raw: Any, kinds: Kinds, problems: list[str]) -> type[BaseModel]:
+def _sourced(problem: str, given: Mapping[str, str]) -> str:
+    """With the environment variable that said it, where one did."""
+    variable = given.get(problem.partition(": ")[0])
+    return f"{problem} ({variable} in the environment)" if variable else problem
+
+
+def _diagnosis(raw: Any, kinds: Kinds, known: Known, problems: list[str]) -> type[BaseModel]:
     """The settings that go with the provider that is named."""
     provider = raw.get("provider", "rules") if isinstance(raw, dict) else "rules"
     model = kinds["diagnosis"](provider) if isinstance(provider, str) and "diagnosis" in kinds else None
     if model is None and provider != "rules":
-        problems.append(f"diagnosis.provider: {provider!r} is not a provider of diagnoses")
+        problems.append(
+            f"diagnosis.provider: {provider!r} is not a provider; there are {', '.join(known['diagnosis'])}"
+        )
     return model or DiagnosisSection
 
 
@@ -174,7 +192,11 @@ def _section(name: str, model: type[BaseModel], raw: Any, problems: list[str]) -
 
 
 def _named_tables(
-    table: str, raw: Any, model_of: Callable[[str], type[BaseModel] | None], problems: list[str]
+    table: str,
+    raw: Any,
+    model_of: Callable[[str], type[BaseModel] | None],
+    known: Sequence[str],
+    problems: list[str],
 ) -> dict[str, Any]:
     if not isinstance(raw, dict):
         problems.append(f"{table}: must be tables: [{table}.NAME]")
@@ -184,7 +206,8 @@ def _named_tables(
         kind = row.get("kind") if isinstance(row, dict) else None
         model = model_of(kind) if isinstance(kind, str) else None
         if model is None:
-            problems.append(f"{table}.{name}.kind: {kind!r} is not a kind of {table}")
+            wrong = "is missing" if kind is None else f"{kind!r} is not a kind of {table}"
+            problems.append(f"{table}.{name}.kind: {wrong}; there are {', '.join(known)}")
             continue
         named[name] = _validated(f"{table}.{name}", model, row, problems)
     return named
@@ -209,12 +232,23 @@ def _validated(where: str, model: type[M], raw: dict[str, Any], problems: list[s
 
 def _say(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
-        known = (field.alias or name for name, field in model.model_fields.items())
-        return f"there is no such key; known are {', '.join(sorted(known))}"
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        close = get_close_matches(str(error["loc"][-1]), known, 1)
+        meant = f"did you mean {close[0]}? Known" if close else "known"
+        return f"there is no such key; {meant} are {', '.join(sorted(known))}"
     if error["type"] == "missing":
         return "is missing"
+    if error["type"] == "string_pattern_mismatch":
+        return _FORMS.get(error["ctx"]["pattern"], "is not of the form that it has to be")
     message: str = error["msg"]
     return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+_FORMS = {
+    r"^https?://": "must begin with http:// or https://",
+    r"^[A-Z]{3}$": "three capital letters, e.g. USD",
+}
+"""Patterns in words."""
 
 
 def _known() -> str:

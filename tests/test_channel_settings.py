@@ -88,10 +88,10 @@ def test_an_unknown_key_is_told_with_the_keys_as_they_are_written(tmp_path: Path
         ('kind = "webhook"', "url is missing"),
         ('kind = "webhook"\nurl = "https://x.example"', "secret is missing"),
         ('kind = "webhook"\nurl = "x.example"\nsecret = "x"', "must begin with http"),
-        ('kind = "telegram"\nbot_token = "x:y"\nbase_url = "telegram"', "pattern"),
+        ('kind = "telegram"\nbot_token = "x:y"\nbase_url = "telegram"', "must begin with http"),
         (
             'kind = "whatsapp_twilio"\naccount_sid = "AC/.."\nauth_token = "x"\nfrom = "+14155550100"',
-            "pattern",
+            "is not of the form",
         ),
     ],
 )

@@ -65,7 +65,9 @@ def data_directory(environ: Mapping[str, str], named: Path | str | None) -> Path
     return Path(named or environ.get("ALERTENGINE_DATA_DIR") or Path(state) / "alertengine")
 
 
-def apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> None:
+def apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Answers which variable gave which key."""
+    given = {}
     for variable, value in sorted(environ.items()):
         keys = ENVIRONMENT.get(variable)
         if keys is None and variable.startswith("ALERTENGINE_") and "__" in variable:
@@ -81,6 +83,8 @@ def apply_environment(raw: dict[str, Any], environ: Mapping[str, str], problems:
         else:
             table.pop(f"{keys[-1]}_file", None)  # the environment goes before the file, whatever its form
             table[keys[-1]] = value
+            given[".".join(keys)] = variable
+    return given
 
 
 def apply_channel_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:

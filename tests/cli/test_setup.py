@@ -172,9 +172,14 @@ env = {{ PASSWORD = "{CANARY}" }}
     assert found["auth.admin_key"] == ("[hidden]", "environment")
 
 
-def test_check_lists_every_problem_with_its_key(cli: Any, tmp_path: Path) -> None:
+def test_check_lists_every_problem_with_its_key(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOP_INTERVAL_S", "often")
     (tmp_path / "alertengine.toml").write_text(
         '[server]\nport = "x"\nprot = 1\n[surprise]\n[channels.a]\nkind = "pigeon"\n'
+        '[channels.b]\ncost = 1\n[plans.x]\nchannels = ["fax"]\n'
+        '[[policy.steps]]\nafter_s = 0\nchannels = ["voice_twilio"]\n'
     )
     result = cli("check", code=2)
     told = cli.json("check", code=2)
@@ -183,6 +188,12 @@ def test_check_lists_every_problem_with_its_key(cli: Any, tmp_path: Path) -> Non
     for key in ("server.port", "server.prot", "surprise", "channels.a.kind"):
         assert f"  {key}" in result.stderr
         assert any(problem.startswith(key) for problem in told["problems"])
+    assert "did you mean port?" in result.stderr
+    assert "(LOOP_INTERVAL_S in the environment)" in result.stderr
+    assert "'pigeon' is not a kind of channels; there are apprise, console" in result.stderr
+    assert "channels.b.kind: is missing; there are apprise" in result.stderr
+    assert "'fax' is not a kind" in result.stderr
+    assert "there is no channel 'voice_twilio'" in result.stderr
     assert told["ok"] is False
 
 
