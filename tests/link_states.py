@@ -34,7 +34,7 @@ FINDING = Finding(
     confidence=0.92,
     summary="Requests wait 1.3 s for a database connection; the queries themselves are as fast as usual.",
     evidence=(
-        EvidenceItem(id="dependencies/0", text="waiting for a db connection: 1.3 s at P95 (usually 0 ms)"),
+        EvidenceItem(id="dependencies/0", text="waiting for a db connection: 1.3 s at P95 (usual 0 ms)"),
         EvidenceItem(id="dependencies/1", text="db queries: 9 ms at P95 (usually 8 ms)"),
         EvidenceItem(id="exceptions/0", text="PoolTimeout in take_connection: 113 of 187 requests"),
     ),
@@ -72,7 +72,8 @@ async def ordinary_life(world: World, polls: int) -> None:
 async def fail(world: World) -> str:
     """As its report says, for a quarter of a minute."""
     report = critical_report()
-    report["alerts"][0]["since"] = rfc3339(world.engine.now() - timedelta(seconds=10))
+    since = rfc3339(world.engine.now() - timedelta(seconds=10))
+    report["alerts"][0] |= {"since": since, "usual": 0.002}
     world.source.report = report
     incident = await world.tick()
     assert incident is not None

@@ -23,7 +23,7 @@ LINK = "/action/recover"
 HTML = {"accept": "text/html"}
 
 SAYS: dict[str, tuple[int, str, str]] = {
-    "awaiting": (200, "payments: POST /pay is failing", "61 % of requests to POST /pay fail"),
+    "awaiting": (200, "payments: POST /pay is failing", "of requests fail, usually"),
     "more-needed": (200, "payments: POST /pay is failing", "Rudo has approved. 1 more approval is needed"),
     "approved": (200, "You approved restart-pool", "1 more approval is needed before it runs."),
     "authorized": (200, "Rudo authorized restart-pool", "It starts now."),
