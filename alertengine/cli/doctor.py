@@ -20,9 +20,15 @@ def doctor(
     ctx: typer.Context, as_json: AsJson = False, config: ConfigFile = None, data_dir: DataDirectory = None
 ) -> None:
     """Try everything it depends on. Store, channels, services, base URL, clock, people; nobody gets a message."""
-    from alertengine.cli.client import run
+    from alertengine.cli.client import Client, run
 
-    seen = run(place(ctx, config, data_dir).settings(), lambda client: client.get("/local/doctor"))
+    async def work(client: Client) -> dict[str, Any]:
+        return {**await client.get("/local/doctor"), "daemon": client.has_daemon}
+
+    here = place(ctx, config, data_dir)
+    seen = run(here.settings(), work)
+    if not seen["daemon"]:
+        say(f"No daemon runs, so nothing is watched: {here.command('serve')}")
     if as_json:
         show_json(seen)
     else:

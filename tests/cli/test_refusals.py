@@ -23,6 +23,11 @@ WRONG = [
 ]
 
 
+def test_the_doctor_says_that_nothing_is_watched_without_a_daemon(cli: Any) -> None:
+    cli.onboard()
+    assert "No daemon runs, so nothing is watched" in cli("doctor", code=1).stderr
+
+
 def test_it_is_told_in_plain_words(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<p>Hello")
     cli.onboard()
