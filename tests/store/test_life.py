@@ -189,5 +189,5 @@ async def test_a_ledger_that_does_not_verify_seals_the_store(path: Path) -> None
             forger.execute("DROP TRIGGER event_unchanged")
             forger.execute("UPDATE event SET body = x'7b7d' WHERE tree = 't_1'")
         report = await store.verify()
-        assert [problem.tree for problem in report.problems] == [None, "t_1"]
+        assert [problem.tree for problem in report.problems] == ["t_1", None]
         assert "does not verify" in await refused(store)

@@ -34,7 +34,7 @@ async def test_a_dead_letter_says_why_and_arrives_when_it_is_tried_again(world: 
 
         assert (await line.http.post(f"/dlq/{letter['id']}/retry", headers=OPERATOR)).status_code == 202
         await world.settle()
-        assert line.spare.kinds == ["alert"]
+        assert line.spare.kinds.count("alert") == 1
         assert line.spare.sent[0][2] == f"{letter['id']}-1", "the provider must not take it for the first one"
         assert (await line.http.get("/dlq", headers=OPERATOR)).json() == {"dead_letters": []}
         assert (await line.http.post(f"/dlq/{letter['id']}/retry", headers=OPERATOR)).status_code == 404
@@ -48,7 +48,7 @@ async def test_a_retried_letter_has_all_its_tries_again(world: World) -> None:
         for _ in range(6):
             await world.tick(20)
 
-        assert line.spare.kinds == ["alert"]
+        assert line.spare.kinds.count("alert") == 1
 
 
 async def test_a_tenant_sees_its_own_where_the_plan_says_so(world: World) -> None:
