@@ -115,14 +115,7 @@ async def open_engine(
         )
         stack.push_async_callback(store.close)
         clock = await _steady(store, clock or SystemClock())
-        tools = Tools(
-            http=client,
-            clock=clock,
-            vault=Vault(secret, own.previous),
-            new_id=new_id,
-            webhook_secrets=lambda tenant: tenant_secrets(tenant, secret, *own.previous),
-            public_url=settings.server.base_url,
-        )
+        tools = _tools(settings, client, clock, secret, own.previous)
         model = _model(settings, tools)
         if model is not None:
             stack.push_async_callback(model.close)
@@ -148,6 +141,7 @@ async def open_engine(
             passes=PassSigner(secret, settings.base_url, own.previous),
             vault=tools.vault,
             webhook_secrets=tools.webhook_secrets,
+            recovery_secrets=tools.recovery_secrets,
             base_url=settings.base_url,
             language=settings.server.language,
             values=settings.values(),
@@ -182,6 +176,7 @@ async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
         vault=Vault(new_id("once")),
         new_id=new_id,
         webhook_secrets=lambda _: (),
+        recovery_secrets=lambda _: (),
     )
     model = _model(settings, tools)
     try:
@@ -192,6 +187,18 @@ async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
         if model is not None:
             await model.close()
         await client.close()
+
+
+def _tools(settings: Settings, client: Http, clock: Clock, secret: str, previous: Sequence[str]) -> Tools:
+    return Tools(
+        http=client,
+        clock=clock,
+        vault=Vault(secret, previous),
+        new_id=new_id,
+        webhook_secrets=lambda tenant: tenant_secrets("webhook", tenant, secret, *previous),
+        recovery_secrets=lambda tenant: tenant_secrets("recovery", tenant, secret, *previous),
+        public_url=settings.server.base_url,
+    )
 
 
 async def _steady(store: Store, machine: Clock) -> SteadyClock:

@@ -76,10 +76,14 @@ def webhook_verified(secret: str, headers: Mapping[str, str], body: bytes, now: 
     return any(hmac.compare_digest(one.encode(), expected.encode()) for one in offered)
 
 
-def tenant_secrets(tenant: str, *secrets: str) -> tuple[str, ...]:
-    """A tenant's own signing secrets, for webhooks and http recoveries that were given none: made of the daemon's
-    secret, and of those before it."""
-    keys = [hmac.digest(one.encode(), b"webhook\n" + tenant.encode(), "sha256") for one in secrets]
+def tenant_secrets(purpose: str, tenant: str, *secrets: str) -> tuple[str, ...]:
+    """What signs a tenant's calls that were given no secret: made of the daemon's secret, and of those before it.
+
+    `purpose`: "webhook" for what is told to the tenant's own URLs, whose secret it knows, or "recovery" for what an
+    operator's http action runs, whose secret it must not know.
+    """
+    label = f"{purpose}\n{tenant}".encode()
+    keys = [hmac.digest(one.encode(), label, "sha256") for one in secrets]
     return tuple("whsec_" + base64.b64encode(key).decode() for key in keys)
 
 

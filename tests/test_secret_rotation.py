@@ -126,12 +126,13 @@ def test_previous_secrets_come_from_a_list_a_file_or_the_environment(tmp_path: P
 
 def test_a_tenant_s_calls_are_signed_by_both_while_the_secret_is_changed() -> None:
     body, at = b'{"type":"incident.alert"}', 1_767_323_150
-    [before] = tenant_secrets("ten_1", OLD)
-    new, kept = tenant_secrets("ten_1", NEW, OLD)
+    [before] = tenant_secrets("webhook", "ten_1", OLD)
+    new, kept = tenant_secrets("webhook", "ten_1", NEW, OLD)
     headers = webhook_headers(new, "msg_1", at, body, before=[kept])
 
     assert kept == before
-    assert new != tenant_secrets("ten_2", NEW)[0]
+    assert new != tenant_secrets("webhook", "ten_2", NEW)[0]
+    assert new != tenant_secrets("recovery", "ten_1", NEW)[0], "who is told may not run"
     assert webhook_verified(before, headers, body, at)
     assert webhook_verified(new, headers, body, at)
     assert not webhook_verified(before, webhook_headers(new, "msg_1", at, body), body, at)

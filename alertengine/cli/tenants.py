@@ -209,19 +209,21 @@ def revoke_key(
 def webhook_secret(
     ctx: typer.Context,
     tenant: TenantName = None,
+    recovery: Annotated[bool, typer.Option("--recovery", help="The one of http actions.")] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDirectory = None,
 ) -> None:
     """Show the secret that signs calls of the tenant's own URLs, for whoever receives them. It changes with the
-    daemon's secret; calls are signed with both while that is in `previous_secrets`."""
+    daemon's secret; calls are signed with both while that is in `previous_secrets`. `--recovery` shows the one that
+    signs http actions without a secret of their own: not for the tenant, who could run them with it."""
     found = ask(
         ctx, config, data_dir, tenant, lambda client, path: client.post(f"/local{path}/webhook-secret", {})
     )
     if as_json:
         show_json(found)
     else:
-        show(styled(found["webhook_secret"]))
+        show(styled(found["recovery_secret" if recovery else "webhook_secret"]))
 
 
 @app.command("refusals")

@@ -142,6 +142,8 @@ class Engine:
     vault: Vault
     webhook_secrets: Callable[[str], tuple[str, ...]]
     """Sign what goes to a tenant's own URLs, by tenant; the newest first."""
+    recovery_secrets: Callable[[str], tuple[str, ...]]
+    """Sign what an http action runs, by tenant; no tenant knows them."""
     base_url: str
     boot: str
     """This life of the daemon."""

@@ -103,6 +103,7 @@ async def tools(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tools]:
         vault=Vault("a-secret-of-this-test-0123456789abcdef"),
         new_id=lambda prefix: prefix,
         webhook_secrets=lambda tenant: ("whsec_c2VjcmV0",),
+        recovery_secrets=lambda tenant: ("whsec_c2VjcmV0",),
     )
     await client.close()
 

@@ -50,6 +50,7 @@ def channel(wire: Wire, *, configured: bool = True) -> WebhookChannel:
         http=wire,
         clock=SystemClock(),
         webhook_secrets=lambda tenant: (OWN, OWN_BEFORE),
+        recovery_secrets=lambda tenant: (OWN, OWN_BEFORE),
         new_id=lambda prefix: prefix,
     )
     config = Config(kind="webhook", url=URL, secret=SECRET) if configured else None

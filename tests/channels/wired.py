@@ -63,6 +63,7 @@ async def wired(world: World, *, public: bool = True, **benches: Bench) -> Async
             vault=world.engine.vault,
             new_id=world.engine.new_id,
             webhook_secrets=lambda tenant: (webhooks.SECRET,),
+            recovery_secrets=lambda tenant: (webhooks.SECRET,),
             public_url=PUBLIC if public else None,
         )
         spare = RecordingChannel(name="spare", kind="spare")
