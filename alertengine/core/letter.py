@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +84,17 @@ def compose(kind: MessageKind, incident: Incident, letter: Letter) -> Message:
         words=words,
         parts=told.parts,
     )
+
+
+def bare(incident: Incident) -> Incident:
+    """The same without what a report brought beside the sentences: no figures, no times, no evidence."""
+    kept = {key: incident.detected.get(key) for key in ("severity", "title", "reason")}
+    return replace(incident, detected=kept, diagnosis=None)
+
+
+def plain(letter: Letter) -> Letter:
+    """The same without what it costs, and bare of what it tells of others."""
+    return replace(letter, cost=None, then=None, others=tuple(bare(one) for one in letter.others))
 
 
 def _meanwhile(kind: MessageKind, incident: Incident, letter: Letter) -> tuple[str, ...]:

@@ -23,8 +23,11 @@ def rfc3339(at: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """The inverse of `rfc3339`."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """The inverse of `rfc3339`. ValueError for whatever is no time in UTC, such as the year 1 east of it."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 def canonical(value: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,7 @@ from alertengine.core.diagnosis.harmless import unlinked
 from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.diagnosis.reading import mapping, number
 from alertengine.core.diagnosis.redaction import clean
-from alertengine.core.model import rfc3339
+from alertengine.core.model import parse_time, rfc3339
 from alertengine.core.said import Said
 
 
@@ -70,6 +70,7 @@ class Snapshot:
         }
 
 
+LASTS_AT_MOST = timedelta(days=366)
 SYMPTOMS = ("error_anomaly", "stalled_requests", "latency_spike", "traffic_drop", "client_error_anomaly")
 """Types of alerts, the gravest for the people outside first."""
 
@@ -120,10 +121,20 @@ def read_report(at: datetime, report: Any) -> Snapshot:
         route=unlinked(clean(worst.get("route"), 200)) or None,
         value=number(worst.get("value")),
         usual=number(worst.get("usual")),
-        since=text(worst.get("since"), 40),
+        since=_moment(worst.get("since"), at),
         report=report,
         judged="storage" in report,
     )
+
+
+def _moment(value: Any, at: datetime) -> str | None:
+    """A time at which trouble seen at `at` may have begun, for clocks differ, by their zone too; else None."""
+    said = text(value, 40)
+    try:
+        found = parse_time(said or "")
+    except ValueError:
+        return None
+    return said if at - LASTS_AT_MOST <= found <= at + timedelta(days=1) else None
 
 
 def _score(report: Mapping[str, Any]) -> tuple[float | None, Health]:

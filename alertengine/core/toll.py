@@ -11,6 +11,7 @@ from alertengine.core.diagnosis.reading import mapping, number
 
 WINDOW_S = 60.0
 """What a report counts over, unless it says so itself."""
+SHORTEST_S, LONGEST_S = 1.0, 3600.0
 EARLY_S = 0.5
 """Polls are not quite regular: an entry that is so near its end has left the report."""
 SURELY = 0.05
@@ -60,7 +61,7 @@ class Toll:
 
     def see(self, at: datetime, report: Mapping[str, Any], wanted: Collection[str]) -> Toll:
         """With one more report."""
-        window_s = number(mapping(report.get("metrics")).get("window_s")) or WINDOW_S
+        window_s = _window_s(report)
         oldest, older, routes = at - timedelta(seconds=window_s - EARLY_S), dict(self.older), {}
         counted = _counted(report, wanted)
         for route in self.routes.keys() | counted.keys():
@@ -101,6 +102,11 @@ class Toll:
 
 def _failed(rows: Collection[Entry], after: datetime) -> float:
     return sum(row.failed for row in rows if row.at > after)
+
+
+def _window_s(report: Mapping[str, Any]) -> float:
+    said = number(mapping(report.get("metrics")).get("window_s"))
+    return WINDOW_S if said is None else min(max(said, SHORTEST_S), LONGEST_S)
 
 
 def _counted(report: Mapping[str, Any], wanted: Collection[str]) -> dict[str, tuple[float, float]]:

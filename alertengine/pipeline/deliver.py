@@ -11,7 +11,7 @@ from alertengine.core import backoff
 from alertengine.core.approval import Claims
 from alertengine.core.events import EventType
 from alertengine.core.incident import Incident
-from alertengine.core.letter import Letter, compose
+from alertengine.core.letter import Letter, bare, compose, plain
 from alertengine.core.message import ASKS, Message, MessageKind, may_ask
 from alertengine.core.model import Contact
 from alertengine.core.people import may_decide
@@ -238,7 +238,17 @@ async def _compose(
         checkpoint=head.decode() if head else None,
         condition=engine.memory.condition,
     )
-    return compose(delivery.kind, incident, letter)
+    return _drawn(engine, delivery.kind, incident, letter)
+
+
+def _drawn(engine: Engine, kind: MessageKind, incident: Incident, letter: Letter) -> Message:
+    """What cannot be told is left out of the message, and keeps it from nobody."""
+    try:
+        return compose(kind, incident, letter)
+    except Exception:
+        if engine.worth_noting(f"bare {incident.id}", freely=1, every_s=600.0):
+            log.exception("%s: only the bare message could be written", incident.id)
+        return compose(kind, bare(incident), plain(letter))
 
 
 async def _list_link(engine: Engine, delivery: Delivery, contact: Contact) -> str:

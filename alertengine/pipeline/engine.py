@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,8 @@ from alertengine.pipeline.bounded import Bounded
 from alertengine.ports import Action, Channel, Diagnoser, Identities, Model, Report, Source
 from alertengine.signing import TokenSigner, Vault
 from alertengine.store.base import Store
+
+log = logging.getLogger(__name__)
 
 EMPTY = Watch()
 GATES = 1000
@@ -186,7 +189,12 @@ class Engine:
             return None
         last, toll = self.watch(service.id).last, self.memory.tolls.get(service.id)
         fresh = last is not None and last.report is not None and not last.healthy
-        return cost(toll, self.worth(service), began, self.now()) if fresh and toll else None
+        try:
+            return cost(toll, self.worth(service), began, self.now()) if fresh and toll else None
+        except Exception:  # no figure keeps a message from its person
+            if self.worth_noting(f"cost {service.id}", freely=1, every_s=600.0):
+                log.exception("%s: what its trouble costs could not be told", service.name)
+            return None
 
     def worth(self, service: Service) -> Mapping[str, Value]:
         """What a request of the service is worth, by route."""

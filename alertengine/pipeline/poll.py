@@ -40,7 +40,12 @@ async def poll(engine: Engine, service: Service) -> str | None:
         if offers is not None:
             engine.memory.offered[service.id] = offers
     held: str | None = await engine.store.fetch(incidents.slot(service.tenant_id, service.id))
-    _count(engine, service, snapshot, held)
+    try:
+        _count(engine, service, snapshot, held)
+    except Exception:  # no figure keeps an incident from being opened
+        engine.memory.tolls.pop(service.id, None)
+        if engine.worth_noting(f"toll {service.id}", freely=1, every_s=600.0):
+            log.exception("%s: what fails could not be counted", service.name)
     if held is not None or snapshot.healthy:
         return held
     cooling = await _cooling(engine, service, snapshot.at)

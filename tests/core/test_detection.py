@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertengine.core.cost import Value, cost
 from alertengine.core.detection import TREND_LENGTH, Watch, assess
 from alertengine.core.diagnosis.model import FetchError
+from alertengine.core.diagnosis.rules import diagnose
+from alertengine.core.incident import fold
+from alertengine.core.language import words
+from alertengine.core.letter import Letter, compose
+from alertengine.core.message import MessageKind
 from alertengine.core.policy import Policy
 from alertengine.core.snapshot import Health, read_report, unreachable
-from alertengine.testing import START, critical_report, healthy_report
+from alertengine.core.toll import Toll
+from alertengine.core.trouble import began
+from alertengine.pipeline.findings import finding_json
+from alertengine.testing import START, critical_report, detected, diagnosed, healthy_report, make_events
 
 DOWN = unreachable(START, FetchError(kind="refused", detail="connection refused"))
 BAD = read_report(START, critical_report())
@@ -104,6 +114,61 @@ def test_any_json_at_all_is_a_clear_state(report: Any) -> None:
     assert (
         assess(watching(snapshot, snapshot, snapshot), "payments", Policy()) is None or not snapshot.healthy
     )
+
+
+LEAVES = JSON | st.sampled_from(
+    [
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "0001-01-01T00:00:00",
+        "2026-01-02T03:03:50Z",
+        1e12,
+        5e-324,
+        -1.0,
+        10**400,
+        math.nan,
+    ]
+)
+PLACES = [
+    *(("alerts", 0, key) for key in ("type", "message", "route", "value", "usual", "since")),
+    *(("metrics", key) for key in ("window_s", "sample_size", "overall_p95_ms", "error_rate")),
+    *(("routes", 0, key) for key in ("route", "sample_size", "error_rate")),
+    ("alerts", 0),
+    ("alerts",),
+    ("metrics",),
+    ("routes",),
+    ("health_score",),
+    ("evidence",),
+]
+
+
+@given(st.dictionaries(st.sampled_from(PLACES), LEAVES, min_size=1, max_size=4))
+def test_a_report_with_any_wrong_parts_is_told_to_people(parts: dict[tuple[Any, ...], Any]) -> None:
+    report = critical_report(routes=[{"route": "POST /pay", "sample_size": 40, "error_rate": 0.5}])
+    for path in sorted(parts, key=len, reverse=True):
+        place: Any = report
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = parts[path]
+    at = START + timedelta(minutes=5)
+    snapshot = read_report(at, report)
+    trouble = assess(watching(*[snapshot] * 4), "payments", Policy(min_score_to_alert=1e12))
+    assert trouble is not None or not snapshot.judged
+    if trouble is None:
+        return
+    found = detected(**trouble.to_json(snapshot))
+    incident = fold(make_events(found, diagnosed(**finding_json(diagnose(report)))))
+    values = {"POST /pay": Value(noun="payments", amount=1.0, currency="USD")}
+    toll = Toll().see(START, report, values).about(began(incident)).see(at, report, values)
+    letter = Letter(
+        recipient="T",
+        now=at,
+        queued_at=at,
+        words=words("fr"),
+        cost=cost(toll, values, began(incident), at),
+    )
+    for kind in (MessageKind.ALERT, MessageKind.DIAGNOSIS):
+        assert compose(kind, incident, letter).title
 
 
 @pytest.mark.parametrize(

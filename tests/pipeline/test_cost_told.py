@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import httpx2
+import pytest
 
 from alertengine.core.cost import Value
+from alertengine.core.toll import Toll
 from alertengine.store import directory
 from alertengine.testing import critical_report
 from alertengine.web.app import create_app
@@ -70,3 +72,54 @@ async def test_what_was_said_at_onboarding_is_kept_and_checked(world: World) -> 
     assert service.value == {"POST /pay": Value(noun="lost orders")}
     assert wrong.status_code == 422
     assert "amount and currency go together" in wrong.text
+
+
+BEGAN = "2026-01-02T03:03:50Z"
+
+
+@pytest.mark.parametrize(
+    ("since", "window_s"),
+    [
+        ("0001-01-01T00:00:00+01:00", 60),
+        ("9999-12-31T23:59:59-01:00", 60),
+        ("0001-01-01T00:00:00Z", 5e-324),
+        (BEGAN, 1e12),
+        (BEGAN, 5e-324),
+        (BEGAN, -1.0),
+    ],
+)
+async def test_no_figure_of_a_report_keeps_the_alert_from_anybody(
+    world: World, since: str, window_s: float
+) -> None:
+    world.engine = replace(world.engine, values=VALUES)
+    report = critical_report(routes=ROWS)
+    report["metrics"]["window_s"] = window_s
+    report["alerts"][0]["since"] = since
+    world.source.report = report
+    for _ in range(3):
+        await world.tick()
+
+    assert world.channel.kinds == ["alert"]
+    assert ("failed payments so far" in world.channel.last.text) is (since == BEGAN)
+    assert "since 03:0" in world.channel.last.text
+
+
+async def test_what_breaks_while_it_is_counted_or_written_leaves_the_bare_alert(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("a figure beyond all figures")
+
+    monkeypatch.setattr(Toll, "see", broken)
+    monkeypatch.setattr("alertengine.pipeline.engine.cost", broken)
+    monkeypatch.setattr("alertengine.core.contents.evidence", lambda *of: of[0].diagnosis and broken())
+    world.engine.memory.tolls[world.service.id] = Toll()
+    await fail(world)
+    for _ in range(3):
+        await world.tick()
+
+    assert world.channel.kinds == ["alert"]
+    assert world.channel.last.title.endswith("payments: POST /pay is failing")
+    assert "61 % of requests to POST /pay fail" in world.channel.last.text
+    assert world.channel.last_token
+    assert len(caplog.records) == 2
