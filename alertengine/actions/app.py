@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertengine.actions.http import parsed, request_body, unanswered
+from alertengine.core.diagnosis.harmless import unlinked
 from alertengine.core.diagnosis.reading import positive
 from alertengine.core.diagnosis.redaction import clean
 from alertengine.core.model import ActionSpec, Risk
@@ -106,5 +107,5 @@ def _outcome(answer: Response) -> Outcome:
         return ended("unknown", "app_unclear", facts, status=answer.status)
     facts["ran"] = said.get("status") == "failed"
     if facts["output"]:
-        return Outcome(status="failed", detail=str(facts["output"]), facts=facts)
+        return Outcome(status="failed", detail=unlinked(str(facts["output"])), facts=facts)
     return ended("failed", "app_http", facts, status=answer.status)

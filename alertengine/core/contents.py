@@ -88,7 +88,7 @@ def _diagnosis(incident: Incident, words: Words) -> Contents:
         own = {}
     still = words("message.diagnosis.nothing")
     if incident.action is not None:
-        still = words("message.diagnosis.still", action=incident.action.name)
+        still = words("message.diagnosis.still", action=unlinked(incident.action.name))
     now = {"measured": measured(incident, words)} if incident.changes else {}
     parts = {**now, **own, "model": told.of_model(diagnosis, words), "proposal": still}
     return _lines(words("message.diagnosis", title=title(incident, words)), parts)
@@ -103,7 +103,7 @@ def _acknowledged(incident: Incident, words: Words) -> Contents:
 def _authorized(incident: Incident, words: Words) -> Contents:
     run = _execution(incident)
     at = f"{run.authorized_at:%H:%M:%S} UTC"
-    said = words("message.authorized", who=run.authorized_by.name, action=run.action, at=at)
+    said = words("message.authorized", who=run.authorized_by.name, action=unlinked(run.action), at=at)
     about = words("message.earlier", title=title(incident, words))
     if run.alone is None:
         return Contents(title=said, lines=(about,))
@@ -122,7 +122,7 @@ def _failed(incident: Incident, words: Words) -> Contents:
     detail = str(spoken(run.detail or {}, words).get("detail") or words("message.failed.bare"))
     still = words("message.still", title=title(incident, words))
     parts = {"measured": still, "proposal": proposal(incident, words)}
-    return _lines(words("message.failed", action=run.action, detail=detail), parts)
+    return _lines(words("message.failed", action=unlinked(run.action), detail=detail), parts)
 
 
 def _tested(incident: Incident) -> str:
@@ -138,12 +138,16 @@ def _recovered(incident: Incident, words: Words) -> Contents:
     said = words("message.recovered", service=incident.service)
     if run.ended_at and incident.closed_at:
         span = words.span(round((incident.closed_at - run.ended_at).total_seconds()))
-        said = words("message.recovered.after", service=incident.service, span=span, action=run.action)
+        said = words(
+            "message.recovered.after", service=incident.service, span=span, action=unlinked(run.action)
+        )
     return Contents(title=said, lines=(_total(incident, words),))
 
 
 def _not_recovered(incident: Incident, words: Words) -> Contents:
-    said = words("message.not_recovered", action=_execution(incident).action, service=incident.service)
+    said = words(
+        "message.not_recovered", action=unlinked(_execution(incident).action), service=incident.service
+    )
     return _lines(said, {"measured": measured(incident, words), "proposal": proposal(incident, words)})
 
 
@@ -155,7 +159,7 @@ def _unknown(incident: Incident, words: Words) -> Contents:
         words("message.unknown.check", service=incident.service),
         words("message.unknown.tell", command=command),
     )
-    return Contents(title=words("message.unknown", action=run.action), lines=lines)
+    return Contents(title=words("message.unknown", action=unlinked(run.action)), lines=lines)
 
 
 def _healed(incident: Incident, words: Words) -> Contents:
@@ -198,7 +202,10 @@ def proposal(incident: Incident, words: Words) -> str:
         key = f"propose.{(incident.diagnosis or {}).get('blind')}"
         return words(key if words.has(key) else "propose.none")
     key = "propose.described" if action.description else "propose.action"
-    said = words(key, action=action.name, description=action.description)
+    description = action.description
+    if action.kind == "app":  # it says this itself
+        description = unlinked(description)
+    said = words(key, action=unlinked(action.name), description=description)
     known = (incident.diagnosis or {}).get("experience")
     return f"{said} {experience.told(known, words)}" if known else said
 

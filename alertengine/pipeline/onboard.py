@@ -10,6 +10,7 @@ from typing import Any
 
 from alertengine.core.addresses import url_problem
 from alertengine.core.cost import Value
+from alertengine.core.diagnosis.harmless import unlinked
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.given import Given
 from alertengine.core.language import LANGUAGES
@@ -148,7 +149,7 @@ def new_service(engine: Engine, tenant: str, application: Application) -> Servic
     return Service(
         id=engine.new_id("svc"),
         tenant_id=tenant,
-        name=checked_name("service_name", application.service_name),
+        name=service_name(application.service_name, application.given_by),
         health_url=application.health_url,
         sealed_secret=engine.vault.seal(secret) if secret else None,
         actions=_actions(engine, application),
@@ -167,6 +168,14 @@ def checked_name(field: str, given: str) -> str:
     name = unicodedata.normalize("NFC", given.strip())
     if not 0 < len(name) <= 80 or not name.isprintable():
         raise Invalid(f"{field}: 1 to 80 printable characters")
+    return name
+
+
+def service_name(given: str, by: Given) -> str:
+    """It stands in every message: a tenant's own cannot be anything that a chat makes a link of."""
+    name = checked_name("service_name", given)
+    if by is not Given.OPERATOR and unlinked(name) != name:
+        raise Invalid("service_name: a name, and nothing that reads as a link")
     return name
 
 

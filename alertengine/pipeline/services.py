@@ -19,8 +19,8 @@ from alertengine.pipeline.onboard import (
     check_plan,
     check_secret,
     check_url,
-    checked_name,
     new_service,
+    service_name,
 )
 from alertengine.store import directory, incidents, system
 from alertengine.store.base import Transaction
@@ -100,7 +100,7 @@ def _found(tx: Transaction, tenant: str, service_id: str) -> Service:
 def _changed(engine: Engine, before: Service, wanted: ServiceChange) -> Service:
     new: dict[str, Any] = {}
     if wanted.name is not None:
-        new["name"] = checked_name("service_name", wanted.name)
+        new["name"] = service_name(wanted.name, wanted.given_by)
     if wanted.health_url is not None and wanted.health_url != before.health_url:
         check_url(engine, "health_url", wanted.health_url, wanted.given_by)
         new |= {"health_url": wanted.health_url, "given_by": wanted.given_by}

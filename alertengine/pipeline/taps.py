@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from alertengine.core.approval import Claims, standing
+from alertengine.core.diagnosis.harmless import unlinked
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.language import Words
 from alertengine.core.language import words as language
@@ -126,7 +127,7 @@ async def _run(engine: Engine, claims: Claims, words: Words, how: approve.How) -
     if decided.execution is None or decided.stage in DECIDABLE:
         given, needed = len(decided.approvals), decided.approvals_needed
         return Reply(lines=(words("chat.approved", given=given, required=needed),))
-    return Reply(lines=(words("chat.authorized", action=decided.execution.action),))
+    return Reply(lines=(words("chat.authorized", action=unlinked(decided.execution.action)),))
 
 
 async def _show(
@@ -141,7 +142,7 @@ async def _show(
     while len(engine.memory.shown) > SHOWN_LIMIT:
         engine.memory.shown.pop(next(iter(engine.memory.shown)))
     words = engine.words(person)
-    would = words("chat.would", action=action.name, would=shown.would_run)
+    would = words("chat.would", action=unlinked(action.name), would=shown.would_run)
     says = () if shown.text is None else (words("chat.says", text=shown.text),)
     typed = words("chat.yes", code=engine.tokens.short_code(claims.jti))
     run = button(Verb.RUN, claims.jti, _proof(engine, claims.jti, claims.digest))
@@ -149,7 +150,7 @@ async def _show(
         lines=(title(incident, words), would, *says),
         typed=typed,
         buttons=(
-            (words("button.run", action=action.name), run),
+            (words("button.run", action=unlinked(action.name)), run),
             (words("button.no"), button(Verb.REJECT, claims.jti)),
         ),
     )

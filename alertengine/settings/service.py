@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alertengine.core.cost import Value
+from alertengine.core.diagnosis.harmless import unlinked
 
 Route = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -19,6 +20,16 @@ class ValueSection(BaseModel):
     noun: Annotated[str, Field(min_length=1, max_length=60)] | None = None
     amount: Annotated[float, Field(strict=True, gt=0, le=1e12)] | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+
+    @field_validator("noun")
+    @classmethod
+    def plain(cls, value: str | None) -> str | None:
+        """It stands in messages, and a tenant may have given it."""
+        if value is not None and (not value.isprintable() or unlinked(value) != value):
+            raise ValueError(
+                'words alone ("failed payments"): no line breaks, and nothing that reads as a link'
+            )
+        return value
 
     @model_validator(mode="after")
     def complete(self) -> ValueSection:

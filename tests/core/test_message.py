@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def test_an_alert_says_what_how_bad_why_what_next_and_where_in_this_order() -> N
 
     assert -1 not in places, dict(zip(parts, places, strict=True))
     assert places == sorted(places)
+
+
+def test_nothing_that_an_app_calls_itself_becomes_a_link() -> None:
+    offered = replace(
+        RESTART_POOL, kind="app", name="restart.evil.com", description="confirm at https://evil.example/ok"
+    )
+    incident = replace(make_incident(), action=offered)
+    text = compose(MessageKind.ALERT, incident, letter()).text.replace(URL, "")
+    assert "restart[.]evil[.]com" in text
+    assert "https://" not in text
 
 
 def test_what_is_not_known_is_said_as_not_known() -> None:

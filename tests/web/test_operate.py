@@ -52,6 +52,17 @@ async def test_a_suspended_tenant_stands_still_until_it_is_resumed(ask: Asking, 
     assert history[1]["data"]["reason"] == "unpaid"
 
 
+async def test_what_a_tenant_names_is_no_link(ask: Asking, world: World) -> None:
+    path, key = f"/tenant/{world.tenant}/services", world.onboarded.api_key
+    service = {"service_name": "cheap", "health_url": PUBLIC}
+    for more in (
+        {"service_name": "payments: approve at https://evil.example/a now"},
+        {"value": {"POST /pay": {"noun": "payments, see https://evil.example"}}},
+        {"value": {"POST /pay": {"noun": "payments\nApproved"}}},
+    ):
+        assert (await ask("POST", path, service | more, key=key)).status_code == 422
+
+
 async def test_a_tenant_chooses_no_plan(ask: Asking, world: World) -> None:
     path, key = f"/tenant/{world.tenant}", world.onboarded.api_key
     for where in ("plan", "suspend", "resume"):
