@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 from alertengine.core.diagnosis.model import Finding
@@ -26,4 +27,5 @@ class RulesDiagnoser:
     name = "rules"
 
     async def diagnose(self, snapshot: Snapshot) -> Finding:
-        return diagnose(snapshot.report, snapshot.error)
+        # A report as long as may be takes half a second: not of everybody's.
+        return await asyncio.to_thread(diagnose, snapshot.report, snapshot.error)
