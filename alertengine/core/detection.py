@@ -16,7 +16,7 @@ from alertengine.core.policy import (
     HEALTHY_POLLS_TO_RECOVER,
     Policy,
 )
-from alertengine.core.snapshot import SYMPTOMS, Health, Snapshot
+from alertengine.core.snapshot import GRAVEST_FIRST, SYMPTOMS, Health, Snapshot, graver
 from alertengine.core.trouble import named
 
 TREND_LENGTH = 180
@@ -169,8 +169,8 @@ def changed(incident: Incident, watch: Watch, now: datetime) -> Trouble | None:
     if before == after or (before[0] == after[0] and None in (before[1], after[1])):
         return None
     # What is not told in figures cannot be compared.
-    graver = before[0] in _GRAVE and _GRAVE.index(after[0]) < _GRAVE.index(before[0])
-    return found if graver or (before[0] in _GRAVE and not _stands(watch, before)) else None
+    gone = before[0] in GRAVEST_FIRST and not _stands(watch, before)
+    return found if gone or graver(after[0], before[0]) else None
 
 
 def _settled(incident: Incident, now: datetime) -> bool:
@@ -200,6 +200,3 @@ def _stands(watch: Watch, what: tuple[str, str | None]) -> bool:
     alerts = (watch.last.report or {}).get("alerts") if watch.last else None
     rows = [row for row in alerts if isinstance(row, Mapping)] if isinstance(alerts, list) else []
     return any((row.get("type"), row.get("route")) == what for row in rows)
-
-
-_GRAVE = ("outage", "unreadable", *SYMPTOMS)

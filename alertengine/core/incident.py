@@ -9,10 +9,13 @@ from typing import Any
 
 from alertengine.core.events import Event, EventType, Stage
 from alertengine.core.model import ActionSpec, Actor, parse_time
+from alertengine.core.snapshot import graver
 
 DECIDABLE = frozenset({Stage.DETECTED, Stage.DIAGNOSED, Stage.ALERTED})
 """Stages in which a person may authorize or reject."""
 
+TURNS_EVERY_S = 600.0
+"""What keeps turning from one thing to another is news no more often than this."""
 WAITING = DECIDABLE | {Stage.REJECTED, Stage.EXPIRED}
 """Stages in which nothing runs and the incident ends when the service heals by itself."""
 
@@ -83,6 +86,8 @@ class Incident:
     """How often in a row all were tried again, since every message was lost."""
     news_seq: int = 0
     """The event that last brought something new: until the next, people are told a few times at most."""
+    turned_at: datetime | None = None
+    """When something graver or another cause last was such news."""
     approvals: tuple[Actor, ...] = ()
     execution: Execution | None = None
     rejected_by: Actor | None = None
@@ -134,13 +139,26 @@ def fold(events: Iterable[Event]) -> Incident:
 def apply(state: Incident | None, event: Event) -> Incident:
     """`state` after `event`. Events of unknown effect (deliveries, previews) only move the version."""
     after = replace(effect(state, event), version=event.seq, last_at=event.at)
-    return replace(after, news_seq=event.seq) if _is_news(state, event) else after
+    if _turns(state, event):
+        return replace(after, news_seq=event.seq, turned_at=event.at)
+    return replace(after, news_seq=event.seq) if event.type in _NEWS else after
 
 
-def _is_news(state: Incident | None, event: Event) -> bool:
-    if event.type is not EventType.DIAGNOSIS_COMPLETED or state is None or state.diagnosis is None:
-        return event.type in _NEWS
-    return event.data.get("cause") != state.diagnosis.get("cause")
+def _turns(state: Incident | None, event: Event) -> bool:
+    """Something graver is wrong than before, or it has another cause; again only after a while."""
+    if state is None:
+        return False
+    lately = state.turned_at is not None and (event.at - state.turned_at).total_seconds() < TURNS_EVERY_S
+    if event.type is EventType.INCIDENT_CHANGED:
+        return not lately and graver(_symptom(event.data), _symptom(state.detected))
+    if event.type is not EventType.DIAGNOSIS_COMPLETED or state.diagnosis is None:
+        return False
+    return not lately and event.data.get("cause") != state.diagnosis.get("cause")
+
+
+def _symptom(detected: Mapping[str, Any]) -> str:
+    figures = detected.get("figures")
+    return str(figures.get("symptom")) if isinstance(figures, Mapping) else ""
 
 
 def effect(state: Incident | None, event: Event) -> Incident:
@@ -365,7 +383,6 @@ _EFFECTS: Mapping[str, Callable[[Incident, Event], Incident]] = {
 _NEWS = frozenset(
     {
         EventType.INCIDENT_DETECTED,
-        EventType.INCIDENT_CHANGED,
         EventType.INCIDENT_ACKNOWLEDGED,
         EventType.RECOVERY_APPROVED,
         EventType.RECOVERY_AUTHORIZED,
@@ -380,4 +397,4 @@ _NEWS = frozenset(
         EventType.LINK_REISSUED,
     }
 )
-"""A decision, an outcome, or what a person asked for; another cause is news too."""
+"""A decision, an outcome, or what a person asked for; a turn is news too."""

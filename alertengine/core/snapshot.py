@@ -73,6 +73,7 @@ class Snapshot:
 LASTS_AT_MOST = timedelta(days=366)
 SYMPTOMS = ("error_anomaly", "stalled_requests", "latency_spike", "traffic_drop", "client_error_anomaly")
 """Types of alerts, the gravest for the people outside first."""
+GRAVEST_FIRST = ("outage", "unreadable", *SYMPTOMS)
 
 _STATES = {
     "ok": Health.OK,
@@ -135,6 +136,12 @@ def _moment(value: Any, at: datetime) -> str | None:
     except ValueError:
         return None
     return said if at - LASTS_AT_MOST <= found <= at + timedelta(days=1) else None
+
+
+def graver(after: str, before: str) -> bool:
+    """One symptom is worse than the other; what is not told in figures cannot be compared."""
+    known = after in GRAVEST_FIRST and before in GRAVEST_FIRST
+    return known and GRAVEST_FIRST.index(after) < GRAVEST_FIRST.index(before)
 
 
 def _score(report: Mapping[str, Any]) -> tuple[float | None, Health]:

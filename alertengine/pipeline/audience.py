@@ -41,7 +41,9 @@ def audience(
     def quiet(contact: Contact) -> datetime | None:
         return quiet_until(contact, engine.policy.quiet, incident.severity, now) if may_wait else None
 
-    had = tx.fetch(tellings.had(incident, _since(tx, incident, now))) if kind in REPEATS else {}
+    # Trouble that keeps moving is told of like what brings nothing new.
+    bearable = kind in REPEATS or (kind is MessageKind.DIAGNOSIS and incident.changes > 0)
+    had = tx.fetch(tellings.had(incident, _since(tx, incident, now))) if bearable else {}
     chosen = choose(
         _reach(engine, tx, incident, kind),
         step,

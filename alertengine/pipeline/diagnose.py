@@ -25,6 +25,7 @@ from alertengine.pipeline.catalogue import TEST_ACTION, fits, recommend, today
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.findings import diagnosis_json, find, known_of, past_of, proposal_json
 from alertengine.pipeline.notify import append, record
+from alertengine.pipeline.progress import refresh
 from alertengine.store import directory, evidence
 from alertengine.store.base import Transaction
 
@@ -80,7 +81,10 @@ async def conclude(
 ) -> None:
     """Record the rules' finding, keep what it stands on, and let the model be asked: booked with the same event."""
     data = await diagnosis_json(engine, past_of(incident), finding, action)
-    question = await inquire.prepare(engine, incident, service, snapshot, finding, look)
+    looked = (incident.diagnosis or {}).get("look", 0)
+    question = None
+    if look > looked:
+        question = await inquire.prepare(engine, incident, service, snapshot, finding, look)
 
     def work(tx: Transaction) -> inquire.Inquiry | None:
         booked = inquire.book(engine, tx, question)
@@ -158,11 +162,31 @@ async def follow(engine: Engine, incident: Incident, go_on: GoOn) -> bool:
     finding = await find(engine, service, last)
     if not asked or not materially(by_rules(incident.diagnosis), finding):
         await record(engine, incident, [event], message)
-        return True
-    action, look = _better(engine, incident, service, finding), incident.diagnosis.get("look", 1) + 1
+    else:
+        await _conclude_anew(engine, incident, service, last, finding, go_on, message, event)
+    if asked:  # whoever is spared a message of its own sees it in the question
+        engine.spawn(refresh(engine, incident.tenant_id, incident.id, MessageKind.DIAGNOSIS))
+    return True
+
+
+async def _conclude_anew(
+    engine: Engine,
+    incident: Incident,
+    service: Service | None,
+    last: Snapshot,
+    finding: Finding,
+    go_on: GoOn,
+    message: MessageKind | None,
+    event: NewEvent,
+) -> None:
+    """With the change. The model is asked as often as if nothing had changed, and no more."""
+    assert incident.diagnosis is not None
+    action, look = (
+        _better(engine, incident, service, finding),
+        min(incident.diagnosis.get("look", 1) + 1, LOOKS),
+    )
     message = message if action == incident.action else None
     await conclude(engine, incident, service, last, finding, action, go_on, look, message, [event])
-    return True
 
 
 def is_worth_a_look(engine: Engine, incident: Incident) -> bool:

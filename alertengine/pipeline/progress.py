@@ -90,10 +90,12 @@ async def _amend(
     return True
 
 
-async def refresh(engine: Engine, tenant: str, incident_id: str) -> None:
+async def refresh(
+    engine: Engine, tenant: str, incident_id: str, kind: MessageKind = MessageKind.AUTHORIZED
+) -> None:
     """Show in everybody's message how things stand, where nobody is sent one about it."""
     incident = await engine.store.fetch(incidents.incident(tenant, incident_id))
-    if incident is None or incident.execution is None:
+    if incident is None or (kind is MessageKind.AUTHORIZED and incident.execution is None):
         return
     for contact in await engine.store.fetch(directory.contacts(tenant)):
         channel = engine.channel_of(contact)
@@ -102,7 +104,7 @@ async def refresh(engine: Engine, tenant: str, incident_id: str) -> None:
         letter = Letter(
             recipient=contact.name, now=engine.now(), queued_at=engine.now(), words=engine.words(contact)
         )
-        news = compose(MessageKind.AUTHORIZED, incident, letter)
+        news = compose(kind, incident, letter)
         await show(engine, channel, contact, incident, news)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from alertengine.core.audience import BEARABLE
+from alertengine.core.detection import MOST_CHANGES
+from alertengine.core.diagnosis.change import LOOKS
 from alertengine.core.diagnosis.model import FetchError
 from alertengine.core.language import ENGLISH, words
+from alertengine.core.message import Message
 from alertengine.core.snapshot import unreachable
 from alertengine.core.trouble import began, title
+from alertengine.ports import Traits
 from alertengine.store import incidents
-from alertengine.testing import critical_report
+from alertengine.testing import RecordingChannel, critical_report
 from world import World
 
 SLOW = {"type": "latency_spike", "route": "GET /items", "value": 2900.0, "usual": 40.0}
@@ -21,6 +28,14 @@ FAILING = {"type": "error_anomaly", "route": "POST /pay", "value": 0.999, "usual
 def report(*alerts: dict[str, Any]) -> dict[str, Any]:
     told = {"severity": "critical", "message": "it is bad", "since": "2026-01-02T03:03:50Z"}
     return critical_report(alerts=[told | alert for alert in alerts])
+
+
+@dataclass
+class Amended(RecordingChannel):
+    shown: list[Message] = field(default_factory=list)
+
+    async def amend(self, message_id: str, message: Message) -> None:
+        self.shown.append(message)
 
 
 async def opened(world: World, *alerts: dict[str, Any]) -> str:
@@ -100,3 +115,35 @@ async def test_the_same_trouble_is_no_change(world: World, alert: dict[str, Any]
         await world.tick()
 
     assert "incident_changed" not in await world.types(incident)
+
+
+async def test_trouble_that_moves_about_is_bearable_and_the_model_is_asked_no_more_often(
+    world: World,
+) -> None:
+    incident = await opened(world, FAILING)
+    began_at, asked = world.clock.now(), world.channel.kinds
+    for n in range(110):
+        graver = FAILING if n // 6 % 2 else SLOW
+        world.source.report = report(graver | {"route": f"GET /r{n // 6}"})
+        await world.tick()
+    state = await world.incident(incident)
+    within = [m.kind for _, m, _ in world.channel.sent if m.at - began_at < timedelta(minutes=9)]
+    looks = [e.data["look"] for e in await world.events(incident) if e.type == "diagnosis_completed"]
+
+    assert asked == ["alert"]
+    assert state.changes == MOST_CHANGES
+    assert len(within) <= 2 * BEARABLE
+    assert "diagnosis" in within
+    assert max(looks) <= LOOKS
+
+
+async def test_whoever_is_spared_a_message_sees_it_in_the_question(world: World) -> None:
+    chat = Amended(traits=Traits(idempotent=True, amends=True))
+    world.engine = replace(world.engine, channels={"console": chat})
+    await opened(world, FAILING)
+    for n in range(50):
+        world.source.report = report(FAILING | {"route": f"GET /r{n // 7}"})
+        await world.tick()
+
+    assert chat.kinds.count("diagnosis") + chat.kinds.count("escalation") == BEARABLE - 1
+    assert "GET /r7 is failing" in chat.shown[-1].title
