@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import jwt
 
 from alertengine.core.approval import refusal
+from alertengine.core.people import mailbox_key
 from alertengine.errors import ConfigError, HttpError, SignInFailed
 from alertengine.http import Http
 from alertengine.ports import Clock, Identity, SignIn
@@ -201,7 +202,7 @@ class OpenId:
             rows = said if isinstance(said, list) else [said]
             tenants = tuple(t for t in rows if isinstance(t, str))
         state = hashlib.sha256(str(began["state"]).encode()).hexdigest()[:32]
-        return Identity(email=email.casefold(), tenants=tenants, back=str(began["back"]), occasion=state)
+        return Identity(email=mailbox_key(email), tenants=tenants, back=str(began["back"]), occasion=state)
 
     async def _provider(self, *, anew: bool = False) -> _Known:
         now, known = self._clock.monotonic(), self._known

@@ -145,6 +145,11 @@ class TokenSigner:
     def is_short_code(self, jti: str, code: str) -> bool:
         return any(code == _short(proof) for proof in self._proofs(f"code {jti}"))
 
+    def invitation(self, contact: str, code: str) -> str:
+        """What a link writes for somebody who was sent this code: another, for a link goes through more hands."""
+        written = int(self.form_token(f"invitation {contact} {code}"), 16) % 10**6
+        return f"{written:06d}" if f"{written:06d}" != code else f"{(written + 1) % 10**6:06d}"
+
     def form_token(self, jti: str) -> str:
         """Goes with the page's own form: who posts it has seen the page, not the link alone."""
         return next(self._proofs(jti))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from alertengine.core.escalation import EVERY_ADDRESS, EscalationStep, is_meant
 from alertengine.core.model import Contact, Role
-from alertengine.core.people import name_key
+from alertengine.core.people import is_vouched, owner
 
 BEARABLE = 3
 """Messages about an incident to one person within `BEARABLE_S`, unless something new happened."""
@@ -51,13 +51,13 @@ def choose(
     """Whom `step` tells now. `had`: messages of late, by person. `wakes`: somebody has to hear of it, quiet or not.
 
     `widens`: a step that names nobody who is there tells everybody, for a name that was changed must not end in
-    silence.
+    silence. Nor must it where a tenant's key gave the name to somebody.
     """
     people: dict[str, list[Address]] = {}
     for address in reach:
-        people.setdefault(name_key(address.contact.name), []).append(address)
+        people.setdefault(owner(address.contact), []).append(address)
     meant = {k: v for k, v in people.items() if any(is_meant(a.contact, step.who) for a in v)}
-    if widens and not meant:
+    if widens and not any(is_vouched(own[0].contact) for own in meant.values()):
         meant = people
     ends = {name: quiet(addresses[0].contact) for name, addresses in meant.items()}
     free = [name for name in meant if ends[name] is None]

@@ -11,7 +11,7 @@ from alertengine.core.escalation import EVERY_ADDRESS, EscalationStep, Turn
 from alertengine.core.incident import Incident
 from alertengine.core.message import ASKS, MessageKind
 from alertengine.core.model import Contact, parse_time
-from alertengine.core.people import name_key
+from alertengine.core.people import name_key, owner
 from alertengine.core.quiet import quiet_until
 from alertengine.pipeline.engine import Engine
 from alertengine.store import directory, incidents, tellings
@@ -114,10 +114,10 @@ def _is_kept_quiet(incident: Incident, kind: MessageKind, told: list[str]) -> bo
 
 def other_addresses(engine: Engine, tx: Transaction, contact: Contact, kind: MessageKind) -> list[Contact]:
     """Where else this person can be told: those after this address, then those before it."""
-    name, own = name_key(contact.name), tx.fetch(directory.contacts(contact.tenant_id))
+    who, own = owner(contact), tx.fetch(directory.contacts(contact.tenant_id))
     place = next((n for n, other in enumerate(own) if other.id == contact.id), -1)
     around = own[place + 1 :] + own[: max(0, place)]
-    return [other for other in around if name_key(other.name) == name and takes(engine, other, kind)]
+    return [other for other in around if owner(other) == who and takes(engine, other, kind)]
 
 
 def _reach(engine: Engine, tx: Transaction, incident: Incident, kind: MessageKind) -> list[Address]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from alertengine.core.events import SystemEventType
 from alertengine.core.given import Given
 from alertengine.core.model import Actor, Contact, Role, Tenant
-from alertengine.core.people import name_key
+from alertengine.core.people import is_vouched, name_key
 from alertengine.errors import AlertEngineError, Invalid, NotFound
 from alertengine.pipeline.engine import Engine
 from alertengine.pipeline.identity import note, put_mailbox
@@ -46,6 +46,7 @@ async def add(engine: Engine, tenant: Tenant, new: NewContact, actor: Actor, giv
     check_plan(engine, tenant, None, (contact,))
 
     def work(tx: Transaction) -> None:
+        _check_name(tx, contact, given)
         _check_free(tx.fetch(directory.contacts(tenant.id)), contact)
         _leave(tx, contact)
         directory.add_contact(tx, contact)
@@ -65,6 +66,7 @@ async def change(
         before = _found(tx, tenant.id, contact_id)
         after = _changed(engine, before, wanted)
         check_plan(engine, tenant, None, (after,))
+        _check_name(tx, after, wanted.given_by)
         _check_free([c for c in tx.fetch(directory.contacts(tenant.id)) if c.id != contact_id], after)
         changed = [name for name in _KEPT if getattr(after, name) != getattr(before, name)]
         if changed:
@@ -89,7 +91,8 @@ async def remove(engine: Engine, tenant: Tenant, contact_id: str, actor: Actor, 
 
     def work(tx: Transaction) -> None:
         contact = _found(tx, tenant.id, contact_id)
-        _check_viewer(contact, given)
+        check_managed(contact, given)
+        moves.leave(tx, contact, lambda: engine.new_id("lnk"), tx.now(engine.now()))
         directory.remove_contact(tx, contact, engine.now())
         _leave(tx, contact)
         note(engine, tx, contact, SystemEventType.CONTACT_REMOVED, actor)
@@ -105,7 +108,7 @@ def _found(tx: Transaction, tenant: str, contact_id: str) -> Contact:
 
 
 def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
-    _check_viewer(before, wanted.given_by)
+    check_managed(before, wanted.given_by)
     _check_role(wanted.role or before.role, wanted.given_by)
     _check_known_by(wanted.email, wanted.shared, wanted.given_by)
     moves = wanted.channel not in (None, before.channel) or wanted.address not in (None, before.address)
@@ -122,10 +125,13 @@ def _changed(engine: Engine, before: Contact, wanted: ContactChange) -> Contact:
     return replace(checked, **kept)
 
 
-def _check_viewer(contact: Contact, given: Given) -> None:
-    """A key that leaked must not be enough to leave a tenant without anybody who is told and may decide."""
-    if given is Given.TENANT and contact.role is not Role.VIEWER:
-        raise Invalid("role: who may decide is changed and removed by the operator alone")
+def check_managed(contact: Contact, given: Given) -> None:
+    """A key that leaked must not be enough to take the place of somebody whom the operator named, nor to leave a
+    tenant without anybody who is told and may decide."""
+    if given is Given.TENANT and is_vouched(contact):
+        raise Invalid(
+            "contact: with a tenant's key, a viewer whom it added; others are for the operator alone"
+        )
 
 
 def _leave(tx: Transaction, who: Contact, now_called: Contact | None = None) -> None:
@@ -145,6 +151,15 @@ def _check_role(role: Role, given: Given) -> None:
     """A key that leaked must not be enough to become an approver."""
     if given is Given.TENANT and role is not Role.VIEWER:
         raise Invalid("role: with a tenant's key a viewer; approvers are named by the operator")
+
+
+def _check_name(tx: Transaction, contact: Contact, given: Given) -> None:
+    """Who is called like somebody is told in their place, and counts as them: a key that leaked names nobody so."""
+    taken = given is Given.TENANT and name_key(contact.name) in tx.fetch(
+        directory.vouched_names(contact.tenant_id)
+    )
+    if taken:
+        raise Invalid(f"name: {contact.name} is or was somebody whom the operator named; choose another name")
 
 
 def _check_known_by(email: str | None, shared: bool | None, given: Given) -> None:

@@ -65,7 +65,7 @@ async def _deliver(engine: Engine, delivery: Delivery) -> None:
 
 async def deliver(engine: Engine, delivery: Delivery) -> bool:
     """One try. False where none was made: its turn comes later, or somebody else has it."""
-    contact = await engine.store.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    contact = await engine.store.fetch(directory.addressee(delivery.tenant_id, delivery.contact_id))
     if contact is None:
         return await _abandon(engine, delivery)
     channel = engine.channel_of(contact)

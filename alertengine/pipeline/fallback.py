@@ -40,7 +40,7 @@ def _is_moot(delivery: Delivery, incident: Incident) -> bool:
 
 def _next(engine: Engine, tx: Transaction, delivery: Delivery, *, again: bool) -> Contact | None:
     """The address that this telling has not used; one where as much can be decided before one where it cannot."""
-    contact = tx.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    contact = tx.fetch(directory.addressee(delivery.tenant_id, delivery.contact_id))
     if contact is None:
         return None
     others = other_addresses(engine, tx, contact, delivery.kind)

@@ -1,6 +1,7 @@
 """Proof of an address by a link: who opens it writes to us from there, which is proof and consent in one.
 
-Telegram's opens the bot with a one-time word; WhatsApp's writes the code to the sender's number.
+Telegram's opens the bot with a one-time word; WhatsApp's writes a number to the sender's, which is not the code: that
+one proves that somebody reads what is sent to them, and is only sent to them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from alertengine.core.given import Given
 from alertengine.core.language import words
 from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError
@@ -34,17 +36,23 @@ class Asked:
     url: str | None = None
 
 
-async def ask(engine: Engine, contact: Contact, *, wait: bool = True) -> Asked:
-    """Send the code, and give the link that says it too. Without an address there is only the link.
+async def ask(engine: Engine, contact: Contact, given: Given = Given.OPERATOR, *, wait: bool = True) -> Asked:
+    """Send the code, and give the operator the link. Without an address there is only the link.
 
     Raises `RateLimited`, and `Invalid` for somebody who is verified already; without `wait` the code is sent beside.
     """
     channel = _inviting(engine.channel_of(contact))
+    if given is Given.TENANT:
+        if by_link_alone(engine, contact):
+            return Asked(problem="they are verified by a link, which the operator hands out")
+        channel = None
     if not by_link_alone(engine, contact) or channel is None:
         code = new_code()
         sending = engine.spawn(send_code(engine, contact.tenant_id, contact.id, code))
         problem = await sending if wait else None
-        return Asked(problem=problem, url=await _url(channel, contact, code))
+        return Asked(
+            problem=problem, url=await _url(channel, contact, engine.tokens.invitation(contact.id, code))
+        )
     word = f"{contact.id.removeprefix('con_')}-{secrets.token_urlsafe(18)}"
     url = await _url(channel, contact, word)
     if url is None:
@@ -103,7 +111,9 @@ async def _bind(
             pending = tx.fetch(verification.of_contact(contact.tenant_id, contact.id))
             if not own or pending is None:
                 continue
-            right = hmac.compare_digest(engine.vault.open(pending.sealed_code).encode(), word.encode())
+            code = engine.vault.open(pending.sealed_code)
+            words = (code, engine.tokens.invitation(contact.id, code))
+            right = any(hmac.compare_digest(known.encode(), word.encode()) for known in words)
             if verification.count_try(tx, pending, tx.now(engine.now())) and right:
                 return take(engine, tx, pending, address)
         return None

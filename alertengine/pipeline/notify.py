@@ -184,7 +184,7 @@ def tell(
     **more: Any,
 ) -> None:
     """Record what became of a delivery, with each incident that it is about and that was not pruned meanwhile."""
-    contact = tx.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    contact = tx.fetch(directory.addressee(delivery.tenant_id, delivery.contact_id))
     for incident_id, _ in tx.fetch(outbox.about(delivery)):
         incident = tx.fetch(incidents.incident(delivery.tenant_id, incident_id))
         if incident is None:

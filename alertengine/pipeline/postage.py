@@ -53,7 +53,7 @@ def afford(engine: Engine, tx: Transaction, delivery: Delivery, contact: Contact
 
 def give_back(engine: Engine, tx: Transaction, delivery: Delivery) -> None:
     """The provider refused it: it cost nothing."""
-    contact = tx.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    contact = tx.fetch(directory.addressee(delivery.tenant_id, delivery.contact_id))
     price = cost(engine, contact) if contact else 0
     if price:
         postage.give_back(tx, delivery.tenant_id, month_of(tx.now(engine.now())), price)

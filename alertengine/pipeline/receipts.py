@@ -79,7 +79,7 @@ async def watch(engine: Engine) -> None:
 
 async def _looked_up(engine: Engine, delivery: Delivery, message_id: str, over: bool) -> bool:
     """Its fate was learnt and recorded."""
-    contact = await engine.store.fetch(directory.contact(delivery.tenant_id, delivery.contact_id))
+    contact = await engine.store.fetch(directory.addressee(delivery.tenant_id, delivery.contact_id))
     channel = engine.channel_of(contact) if contact else None
     reporter = next((r for r in reporting(engine) if channel and r.name == channel.name), None)
     if reporter is None or not _is_time(engine, delivery, reporter, over):

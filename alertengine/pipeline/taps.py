@@ -48,7 +48,8 @@ async def hear(engine: Engine, channel: Answering, tap: Tap) -> None:
     command = parse(tap.text)
     if command is None:
         return
-    at_address = await engine.store.fetch(directory.verified_at(tap.sender))
+    ways = (channel.name, channel.kind, "whatsapp")
+    at_address = await engine.store.fetch(directory.verified_at(tap.sender, ways))
     people = [c for c in at_address if getattr(engine.channel_of(c), "name", None) == channel.name]
     words = engine.words(people[0]) if people else language(engine.language)
     try:

@@ -96,12 +96,11 @@ async def confirm(engine: Engine, who: str, code: str, *, by_name: bool = False)
     numbered = who.replace(" ", "") if who.startswith("+") else who
 
     def work(tx: Transaction) -> Contact | None:
-        for pending in tx.fetch(verification.claimed_as(numbered, by_name=by_name)):
-            now = tx.now(engine.now())
-            right = hmac.compare_digest(
-                engine.vault.open(pending.sealed_code).encode(), code.strip().encode()
-            )
-            if verification.count_try(tx, pending, now) and right:
+        found = tx.fetch(verification.claimed_as(numbered, by_name=by_name))
+        right = [pending for pending in found if _is_code(engine, pending, code)]
+        # One that is right costs nobody else with this number a try.
+        for pending in right or found:
+            if verification.count_try(tx, pending, tx.now(engine.now())) and right:
                 return take(engine, tx, pending)
         return None
 
@@ -110,6 +109,10 @@ async def confirm(engine: Engine, who: str, code: str, *, by_name: bool = False)
     if contact is None:
         raise CodeInvalid
     return contact
+
+
+def _is_code(engine: Engine, pending: Pending, code: str) -> bool:
+    return hmac.compare_digest(engine.vault.open(pending.sealed_code).encode(), code.strip().encode())
 
 
 def take(engine: Engine, tx: Transaction, pending: Pending, address: str | None = None) -> Contact | None:

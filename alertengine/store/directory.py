@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from alertengine.core.cost import Value
 from alertengine.core.given import Given
 from alertengine.core.model import ActionSpec, Contact, Role, Service, Tenant, parse_time, rfc3339
+from alertengine.core.people import name_key
 from alertengine.store.base import Query, Row, Transaction
 
 
@@ -67,6 +69,16 @@ def contacts(tenant: str) -> Query[list[Contact]]:
 
 
 def contact(tenant: str, contact_id: str) -> Query[Contact | None]:
+    """Nobody where they were removed: their id opens, shows and proves nothing any more."""
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? AND id = ? AND removed_at IS NULL",  # noqa: S608
+        params=(tenant, contact_id),
+        decode=lambda rows: _contact(rows[0]) if rows else None,
+    )
+
+
+def addressee(tenant: str, contact_id: str) -> Query[Contact | None]:
+    """Whom a message was for, for the record of it: they may have been removed since."""
     return Query(
         sql=f"SELECT {_CONTACT} FROM contact WHERE tenant = ? AND id = ?",  # noqa: S608
         params=(tenant, contact_id),
@@ -74,12 +86,22 @@ def contact(tenant: str, contact_id: str) -> Query[Contact | None]:
     )
 
 
-def verified_at(address: str) -> Query[list[Contact]]:
-    """The verified contacts of any tenant with this address."""
+def vouched_names(tenant: str) -> Query[frozenset[str]]:
+    """The names, as they count, that the operator gave to somebody, be they removed since."""
     return Query(
-        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NOT NULL AND address = ?"  # noqa: S608
-        " ORDER BY id LIMIT 100",
-        params=(address,),
+        sql="SELECT name FROM contact WHERE tenant = ? AND (given_by = 'operator' OR role <> 'viewer')",
+        params=(tenant,),
+        decode=lambda rows: frozenset(name_key(row[0]) for row in rows),
+    )
+
+
+def verified_at(address: str, channels: Sequence[str]) -> Query[list[Contact]]:
+    """The verified contacts of any tenant with this address on one of these channels; first who may decide, whom
+    no tenant's key can add to."""
+    return Query(
+        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NOT NULL AND removed_at IS NULL"  # noqa: S608
+        " AND address = ? AND channel IN (SELECT value FROM json_each(?)) ORDER BY role = 'viewer', id LIMIT 100",
+        params=(address, json.dumps(list(channels))),
         decode=lambda rows: [_contact(row) for row in rows],
     )
 
@@ -87,7 +109,7 @@ def verified_at(address: str) -> Query[list[Contact]]:
 def pending(contact: str) -> Query[list[Contact]]:
     """The contact of this id, of whatever tenant, unless it is verified."""
     return Query(
-        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL AND id = ?",  # noqa: S608
+        sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL AND removed_at IS NULL AND id = ?",  # noqa: S608
         params=(contact,),
         decode=lambda rows: [_contact(row) for row in rows],
     )
@@ -97,7 +119,7 @@ def known_as(who: str) -> Query[list[Contact]]:
     """The contacts of any tenant with this id, name or address that are not verified yet."""
     return Query(
         sql=f"SELECT {_CONTACT} FROM contact WHERE verified_at IS NULL AND removed_at IS NULL"  # noqa: S608
-        " AND (id = ? OR name = ? OR address = ?) ORDER BY id LIMIT 20",
+        " AND (id = ? OR name = ? OR address = ?) ORDER BY role = 'viewer', id LIMIT 20",
         params=(who, who, who),
         decode=lambda rows: [_contact(row) for row in rows],
     )
@@ -214,7 +236,8 @@ def verify(tx: Transaction, contact: Contact, address: str, at: datetime) -> boo
     """The contact has proved that this address is theirs. False where it was verified before."""
     return (
         tx.execute(
-            "UPDATE contact SET verified_at = ?, address = ? WHERE id = ? AND tenant = ? AND verified_at IS NULL",
+            "UPDATE contact SET verified_at = ?, address = ?"
+            " WHERE id = ? AND tenant = ? AND verified_at IS NULL AND removed_at IS NULL",
             rfc3339(at),
             address,
             contact.id,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alertengine.core.model import parse_time, rfc3339
-from alertengine.core.people import name_key
+from alertengine.core.people import mailbox_key, name_key
 from alertengine.store.base import Query, Row, Transaction
 
 
@@ -42,14 +42,14 @@ def with_email(email: str) -> Query[list[Person]]:
     """Who signs in with this mailbox, in any tenant."""
     return Query(
         sql=f"SELECT {_PERSON} FROM person WHERE email = ? ORDER BY tenant",  # noqa: S608
-        params=(email.casefold(),),
+        params=(mailbox_key(email),),
         decode=lambda rows: [_person(row) for row in rows],
     )
 
 
 def set_email(tx: Transaction, tenant: str, name: str, email: str | None) -> bool:
     """False where somebody else of the tenant has it."""
-    key = None if email is None else email.casefold()
+    key = None if email is None else mailbox_key(email)
     taken = [p for p in tx.fetch(with_email(key)) if p.tenant_id == tenant] if key else []
     if any(p.name != name_key(name) for p in taken):
         return False

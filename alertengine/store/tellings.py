@@ -15,7 +15,7 @@ from typing import Any
 from alertengine.core.incident import DECIDABLE, Incident
 from alertengine.core.message import ASKS
 from alertengine.core.model import parse_time, rfc3339
-from alertengine.core.people import name_key
+from alertengine.core.people import person_key
 from alertengine.store.base import Query, Row
 from alertengine.store.outbox import NOBODY, Delivery
 
@@ -112,11 +112,12 @@ def had(incident: Incident, since: int) -> Query[dict[str, int]]:
     One that was lost, and one that another stands in for, is none.
     """
     return Query(
-        sql="SELECT c.name, count(*) FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
+        sql="SELECT c.name, c.role <> 'viewer' OR c.given_by = 'operator', count(*)"
+        " FROM about AS a JOIN delivery AS d ON d.id = a.delivery"
         " JOIN contact AS c ON c.tenant = d.tenant AND c.id = d.contact"
         " WHERE a.tenant = ? AND a.incident = ? AND a.seq > ? AND d.state <> 'dead'"
         " AND NOT EXISTS (SELECT 1 FROM delivery AS f WHERE f.tenant = d.tenant AND f.follows = d.id)"
-        " AND d.copy = 0 GROUP BY c.name",
+        " AND d.copy = 0 GROUP BY 1, 2",
         params=(incident.tenant_id, incident.id, since),
         decode=_by_person,
     )
@@ -124,8 +125,9 @@ def had(incident: Incident, since: int) -> Query[dict[str, int]]:
 
 def _by_person(rows: list[Row]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for name, number in rows:
-        counts[name_key(name)] = counts.get(name_key(name), 0) + number
+    for name, vouched, number in rows:
+        who = person_key(name, vouched=bool(vouched))
+        counts[who] = counts.get(who, 0) + number
     return counts
 
 

@@ -54,7 +54,8 @@ def claimed_as(who: str, *, by_name: bool) -> Query[list[Pending]]:
     name = "OR c.name = ?" if by_name else ""
     return Query(
         sql=f"SELECT {_PENDING} FROM verification JOIN contact AS c ON c.id = contact"  # noqa: S608
-        f" WHERE c.id = ? OR c.address = ? {name} ORDER BY contact LIMIT 20",
+        f" WHERE c.removed_at IS NULL AND (c.id = ? OR c.address = ? {name})"
+        " ORDER BY c.role = 'viewer', contact LIMIT 20",
         params=(who, who, who) if by_name else (who, who),
         decode=lambda rows: [_pending(row) for row in rows],
     )

@@ -54,7 +54,7 @@ def router(engine: Engine) -> APIRouter:
     async def patch_contact(
         tenant_id: OwnTenant, contact_id: str, body: ContactChangeBody, who: Who
     ) -> dict[str, Any]:
-        """Change a person. With a tenant's key, a viewer."""
+        """Change a person. With a tenant's key, a viewer whom it added."""
         if not who.is_admin:
             limits.spend(engine, "code", tenant_id)
         wanted = contacts.ContactChange(**body.model_dump(), given_by=who.given)
@@ -64,19 +64,22 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.delete("/{contact_id}")
     async def delete_contact(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
-        """Tell them nothing any more; their links decide nothing from now on. With a tenant's key, a viewer."""
+        """Tell them nothing any more; their links decide nothing from now on.
+        With a tenant's key, a viewer whom it added."""
         await contacts.remove(engine, await tenant_of(engine, tenant_id), contact_id, who.actor, who.given)
         return {"removed": True, "tenant_id": tenant_id, "contact_id": contact_id}
 
     @routes.post("/{contact_id}/code", status_code=202)
     async def post_code(tenant_id: OwnTenant, contact_id: str, who: Who) -> dict[str, Any]:
-        """Send a contact a new code, or give the link that proves more."""
+        """Send a contact a new code. The operator is also given the link that proves more; with a tenant's key, to
+        a viewer whom it added."""
         if not who.is_admin:
             limits.spend(engine, "code", tenant_id)
         contact = await engine.store.fetch(directory.contact(tenant_id, contact_id))
         if contact is None:
             raise NotFound(f"There is no contact {contact_id}.")
-        asked = await ask(engine, contact)
+        contacts.check_managed(contact, who.given)
+        asked = await ask(engine, contact, who.given)
         return {"contact_id": contact_id, "problem": asked.problem, "url": asked.url}
 
     return routes

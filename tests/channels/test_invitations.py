@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from alertengine.core.model import Contact
+from alertengine.core.model import Contact, Role
+from alertengine.errors import TokenInvalid
 from alertengine.pipeline.taps import hear
+from alertengine.pipeline.viewing import new_link, read_link
 from alertengine.store import directory
 from channels import benches
 from channels.wired import ADMIN, PUBLIC, Wired, wired
@@ -124,6 +127,8 @@ async def test_writing_the_code_to_the_sender_proves_the_number(line: Wired) -> 
     made, url = await onboarded(line, channel="wa", address=benches.PHONE)
     assert url.startswith("https://wa.me/14155238886?text=VERIFY%20")
     code = url[-6:]
+    typed = await line.http.post("/verify", json={"phone": benches.PHONE, "code": code})
+    assert typed.status_code == 400, "who has the link alone has not read what was sent"
     server, hook = line.servers["wa"], f"{PUBLIC}/hooks/twilio"
     await server.write(hook, "+263779999999", f"VERIFY {code}")
     await line.world.settle()
@@ -150,6 +155,59 @@ async def test_a_fresh_link_can_be_had_and_not_all_the_time(line: Wired) -> None
     await line.servers["telegram"].write(f"/start {word}", CHAT)
     await heard(line)
     assert (await only(line, made)).verified_at is not None
+
+
+async def test_a_tenant_s_key_is_given_no_link_and_asks_nobody_but_its_own_viewers(line: Wired) -> None:
+    made, url = await onboarded(line, channel="telegram", role="admin")
+    approver, path = await only(line, made), f"/tenant/{made['tenant_id']}/contacts"
+    key = {"authorization": f"Bearer {made['api_key']}"}
+    own = []
+    for new in ({"channel": "telegram"}, {"channel": "wa", "address": benches.PHONE}):
+        answer = await line.http.post(path, json={"name": "Nyasha", "role": "viewer", **new}, headers=key)
+        own.append(answer.json()["contact_id"])
+    await line.world.settle()
+    line.world.clock.advance(31)
+
+    refused = await line.http.post(f"{path}/{approver.id}/code", headers=key)
+    assert (refused.status_code, "url" in refused.json()) == (422, False)
+    by_link, by_code = [(await line.http.post(f"{path}/{c}/code", headers=key)).json() for c in own]
+    assert (by_link["url"], "operator" in by_link["problem"]) == (None, True)
+    assert (by_code["url"], by_code["problem"]) == (None, None)
+    sent = re.findall(r"\b[0-9]{6}\b", str(list(line.servers["wa"].messages.values())[-1]))[0]
+    typed = await line.http.post("/verify", json={"phone": benches.PHONE, "code": sent})
+    assert typed.json()["name"] == "Nyasha"
+
+    await line.servers["telegram"].write(f"/start {parse_qs(urlsplit(url).query)['start'][0]}", CHAT)
+    await heard(line)
+    everybody = await line.world.engine.store.fetch(directory.contacts(made["tenant_id"]))
+    assert next(c for c in everybody if c.id == approver.id).verified_at, "the operator's link still works"
+
+
+async def test_whoever_was_removed_is_asked_no_code_and_comes_back_by_none(line: Wired) -> None:
+    world, admin = line.world, {"authorization": f"Bearer {ADMIN}"}
+    chipo = await line.add("Chipo", "wa", benches.PHONE, role=Role.ADMIN)
+    await line.add("Rudo", "spare", "x")
+    waiting = await line.add("Nyasha", "wa", "+263779999999", verified_at=None)
+    await world.fail()
+    token = re.search(r"token=([\w.-]+)", str(list(line.servers["wa"].messages.values())))[1]  # type: ignore[index]
+    store, path = world.engine.store, f"/tenant/{world.tenant}/contacts"
+    view = parse_qs(urlsplit(await new_link(world.engine, world.tenant, chipo)).query)["token"][0]
+    assert (await line.http.post(f"{path}/{waiting.id}/code", headers=admin)).json()["problem"] is None
+    code = re.findall(r"\b[0-9]{6}\b", str(list(line.servers["wa"].messages.values())[-1]))[0]
+    for who in (chipo, waiting):
+        assert (await line.http.delete(f"{path}/{who.id}", headers=admin)).status_code == 200
+
+    assert (await line.http.post(f"{path}/{chipo.id}/code", headers=admin)).status_code == 404
+    typed = await line.http.post("/verify", json={"phone": waiting.id, "code": code})
+    assert typed.status_code == 400
+    with pytest.raises(TokenInvalid):
+        await read_link(world.engine, view)
+    # Whatever was forgotten to be taken back: the row itself is nobody.
+    assert not await store.transact(lambda tx: directory.verify(tx, chipo, benches.PHONE, world.engine.now()))
+    await store.transact(lambda tx: tx.execute("UPDATE contact SET verified_at = '2026-01-01T00:00:00Z'"))
+    answer = await line.http.post("/action/recover/confirm", params={"token": token})
+    assert (answer.status_code, answer.json()["code"]) == (401, "TOKEN_INVALID")
+    assert await store.fetch(directory.verified_at(benches.PHONE, ("wa",))) == []
 
 
 async def test_an_alert_goes_nowhere_before_the_link_was_opened(line: Wired) -> None:

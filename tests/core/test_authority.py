@@ -24,6 +24,7 @@ from alertengine.core.authority import (
     operator,
 )
 from alertengine.core.events import EventType, NewEvent
+from alertengine.core.given import Given
 from alertengine.core.incident import Incident
 from alertengine.core.model import ActionSpec, Actor, Contact, Risk, Role
 from alertengine.core.people import Crowd
@@ -134,6 +135,16 @@ def test_an_address_that_nobody_proved_makes_no_two_people_one() -> None:
     event = decide(proposing(2, given=(one,)), asks(other), crowd)
     assert event.type is EventType.RECOVERY_AUTHORIZED
     assert Crowd((one, other, replace(said, verified_at=NOW))).approvers == 1
+
+
+def test_what_a_tenant_s_key_gave_makes_no_two_people_one() -> None:
+    more = {"address": "+263770000003", "role": Role.VIEWER}
+    both = contact("Tariro", 2, **more), contact("Rudo", 2, **more)
+    assert Crowd((TARIRO, RUDO, *both)).approvers == 1, "the operator says that they are one"
+    keyed = [replace(c, given_by=Given.TENANT) for c in both]
+    assert Crowd((TARIRO, RUDO, *keyed)).approvers == 2
+    named = [replace(c, role=Role.APPROVER) for c in keyed]
+    assert Crowd((TARIRO, RUDO, *named)).approvers == 1, "who may decide is said by the operator"
 
 
 def test_a_place_that_many_read_makes_them_no_one_person() -> None:

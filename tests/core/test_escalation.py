@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from alertengine.core.decide import Do, next_step
 from alertengine.core.detection import Watch
 from alertengine.core.escalation import EscalationStep, Override, ladder, problems
 from alertengine.core.events import EventType, NewEvent
+from alertengine.core.given import Given
 from alertengine.core.model import Contact, Role
 from alertengine.core.policy import Policy
 from alertengine.core.snapshot import read_report
@@ -129,6 +131,17 @@ TEAM = [
     someone("Rudo", "voice"),
     someone("Chipo", role=Role.ADMIN),
 ]
+
+
+def test_a_namesake_whom_a_tenant_s_key_gave_is_told_in_nobody_s_place() -> None:
+    decoy = replace(someone("tariro", "voice").contact, role=Role.VIEWER, given_by=Given.TENANT)
+    team = [someone("Tariro"), Address(contact=decoy, ways=frozenset({"voice"}))]
+
+    def told(step: EscalationStep, reach: list[Address]) -> list[Role]:
+        return [c.role for c in choose(reach, step, lambda _: None, {"tariro\n": 3}, wakes=True).contacts]
+
+    assert told(EscalationStep(who=("Tariro",), channels=("voice",)), team) == [Role.APPROVER]
+    assert told(EscalationStep(who=("Tariro",)), [someone("Rudo"), team[1]]) == [Role.APPROVER]
 
 
 def chosen(

@@ -10,6 +10,7 @@ import pytest
 from asking import Asking, asking
 
 from alertengine.app import load_settings
+from alertengine.core.given import Given
 from alertengine.core.model import Contact, Role
 from alertengine.daemon import running
 from alertengine.store import directory, people
@@ -34,21 +35,29 @@ async def _sign_up(world: World, name: str) -> None:
     await world.engine.store.transact(lambda tx: people.set_pin(tx, world.tenant, name, "sealed"))
 
 
-async def _join(world: World, name: str, role: Role) -> Contact:
+async def _join(world: World, name: str, role: Role, given: Given = Given.TENANT) -> Contact:
     contact = Contact(
-        id=f"con_{name.lower()}", tenant_id=world.tenant, name=name, channel="console", address="x", role=role
+        id=f"con_{name.lower()}",
+        tenant_id=world.tenant,
+        name=name,
+        channel="console",
+        address="x",
+        role=role,
+        given_by=given,
     )
     await world.engine.store.transact(lambda tx: directory.add_contact(tx, contact))
     return contact
 
 
-async def test_a_tenant_s_key_removes_viewers_alone(ask: Asking, world: World) -> None:
+async def test_a_tenant_s_key_removes_its_own_viewers_alone(ask: Asking, world: World) -> None:
     path, key = f"/tenant/{world.tenant}/contacts", world.onboarded.api_key
     viewer = await _join(world, "Vimbai", Role.VIEWER)
+    rudo = await _join(world, "Rudo", Role.VIEWER, Given.OPERATOR)
     [tariro] = [c for c in (await ask("GET", path)).json()["contacts"] if c["name"] == "Tariro"]
 
-    refused = await ask("DELETE", f"{path}/{tariro['contact_id']}", key=key)
-    assert (refused.status_code, "operator" in refused.json()["detail"]) == (422, True)
+    for theirs in (tariro["contact_id"], rudo.id):
+        refused = await ask("DELETE", f"{path}/{theirs}", key=key)
+        assert (refused.status_code, "operator" in refused.json()["detail"]) == (422, True)
     assert (await ask("DELETE", f"{path}/{viewer.id}", key=key)).status_code == 200
     await world.fail()
     assert world.channel.sent[-1][0].name == "Tariro"
@@ -103,14 +112,28 @@ async def test_pin_and_mailbox_go_along_with_a_new_name(ask: Asking, world: Worl
 
 
 async def test_nobody_takes_over_a_person_by_taking_the_name(ask: Asking, world: World) -> None:
-    """A viewer with a mailbox, renamed with the tenant's key to who may decide, signs in as nobody."""
+    """A viewer with a mailbox is not renamed with the tenant's key to who may decide, nor to who ever might."""
     viewer = await _join(world, "Vimbai", Role.VIEWER)
     await _sign_up(world, "Vimbai")
     path = f"/tenant/{world.tenant}/contacts/{viewer.id}"
-    renamed = await ask("PATCH", path, {"name": "Tariro"}, key=world.onboarded.api_key)
-    assert renamed.status_code == 200
+    listed, key = f"/tenant/{world.tenant}/contacts", world.onboarded.api_key
+    [tariro] = [c for c in (await ask("GET", listed)).json()["contacts"] if c["name"] == "Tariro"]
+    for _ in range(2):
+        renamed = await ask("PATCH", path, {"name": " TARIRO"}, key=key)
+        assert (renamed.status_code, "another name" in renamed.json()["detail"]) == (422, True)
+        new = {"name": "Ｔariro", "channel": "console", "address": "y", "role": "viewer"}
+        assert (await ask("POST", listed, new, key=key)).status_code == 422
+        await ask("DELETE", f"{listed}/{tariro['contact_id']}")
     assert await _person(world, "Tariro") is None
-    assert await world.engine.store.fetch(people.with_email(MAILBOX)) == []
+    assert (await ask("POST", listed, {**new, "name": "Nyasha"}, key=key)).status_code == 201
+
+
+async def test_a_mailbox_with_letters_that_look_alike_is_another(world: World) -> None:
+    store, tenant = world.engine.store, world.tenant
+    await store.transact(lambda tx: people.set_email(tx, tenant, "Tariro", "Sarah@kiosk.example"))
+    assert [p.name for p in await store.fetch(people.with_email("sarah@KIOSK.example"))] == ["tariro"]
+    for alike in ("ſarah@kiosk.example", "sarah@\u212aiosk.example"):
+        assert await store.fetch(people.with_email(alike)) == []
 
 
 async def test_by_a_tenant_s_key_nothing_goes_along(ask: Asking, world: World) -> None:
