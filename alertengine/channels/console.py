@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alertengine.core.message import Message
 from alertengine.core.model import Contact
+from alertengine.errors import DeliveryError
 from alertengine.ports import Examination, Receipt, Traits
 from alertengine.tools import Tools
 
@@ -43,7 +44,10 @@ class ConsoleChannel:
 
     async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
         rule = "─" * 72
-        await asyncio.to_thread(_write, f"{rule}\n{message.text}\n{rule}\n")
+        try:
+            await asyncio.to_thread(_write, f"{rule}\n{message.text}\n{rule}\n")
+        except (OSError, ValueError) as error:  # a full disk that it is written to; a terminal that is gone
+            raise DeliveryError(f"standard output cannot be written to: {error}") from None
         return Receipt()
 
 

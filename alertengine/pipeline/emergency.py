@@ -27,9 +27,10 @@ async def tell_everyone(
 ) -> None:
     """Every verified contact of every tenant, by every channel, at once."""
     await remember(engine)
-    for tenant in sorted(engine.memory.people):
-        facts = {"mode": str(mode), "service": "AlertEngine"}
-        await tell(engine, tenant, kind, title, tuple(lines), facts)
+    said, facts = tuple(lines), {"mode": str(mode), "service": "AlertEngine"}
+    await asyncio.gather(
+        *(tell(engine, tenant, kind, title, said, facts) for tenant in sorted(engine.memory.people))
+    )
 
 
 async def remember(engine: Engine) -> None:
@@ -40,7 +41,7 @@ async def remember(engine: Engine) -> None:
             tenant: await engine.store.fetch(directory.contacts(tenant))
             for tenant in {service.tenant_id for service in services}
         }
-    except AlertEngineError as error:
+    except Exception as error:
         log.error("The store cannot be read (%s); the contacts known from before are used.", error)
         return
     engine.memory.people = people
@@ -54,6 +55,7 @@ async def unrecorded(engine: Engine, service: Service, trouble: Trouble) -> None
     if engine.store.trouble:
         lines.append(engine.store.trouble)
     facts = {"mode": str(Mode.EMERGENCY), "service": service.name}
+    await remember(engine)
     await tell(engine, service.tenant_id, MessageKind.ALERT, trouble, tuple(lines), facts)
 
 
@@ -65,7 +67,7 @@ async def tell(
     lines: tuple[Said | str, ...],
     facts: Mapping[str, Any],
 ) -> None:
-    await remember(engine)
+    """Whoever is known of this tenant, side by side: no channel that breaks or hangs keeps it from others."""
     people = engine.memory.people.get(tenant, [])
     await asyncio.gather(
         *(_send(engine, contact, kind, title, lines, facts) for contact in _reachable(people))
@@ -86,13 +88,31 @@ async def _send(
     lines: tuple[Said | str, ...],
     facts: Mapping[str, Any],
 ) -> None:
-    channel = engine.channel_of(contact)
-    if channel is None:
-        return
+    try:
+        channel = engine.channel_of(contact)
+        if channel is None:
+            return
+        message = _message(engine, contact, kind, title, lines, facts)
+        async with asyncio.timeout(TELL_WITHIN_S):
+            await channel.send(contact, message, engine.new_id("notice"))
+    except (AlertEngineError, TimeoutError) as error:
+        log.warning("%s could not be told directly: %s", contact.id, error)
+    except Exception:  # a channel's own fault is its own
+        log.exception("%s could not be told directly: the channel broke", contact.id)
+
+
+def _message(
+    engine: Engine,
+    contact: Contact,
+    kind: MessageKind,
+    title: Said | Trouble,
+    lines: tuple[Said | str, ...],
+    facts: Mapping[str, Any],
+) -> Message:
     words = engine.words(contact)
     said = title.by(words) if isinstance(title, Said) else title.named(facts["service"], words)
     who = words("footer.for", name=contact.name)
-    message = Message(
+    return Message(
         kind=kind,
         incident_id="unrecorded",
         tenant_id=contact.tenant_id,
@@ -108,8 +128,3 @@ async def _send(
         facts={"mode": facts["mode"]},
         words=words,
     )
-    try:
-        async with asyncio.timeout(TELL_WITHIN_S):
-            await channel.send(contact, message, engine.new_id("notice"))
-    except (AlertEngineError, TimeoutError) as error:
-        log.warning("%s could not be told directly: %s", contact.id, error)

@@ -140,10 +140,12 @@ async def test_trouble_that_moves_about_is_bearable_and_the_model_is_asked_no_mo
 async def test_whoever_is_spared_a_message_sees_it_in_the_question(world: World) -> None:
     chat = Amended(traits=Traits(idempotent=True, amends=True))
     world.engine = replace(world.engine, channels={"console": chat})
-    await opened(world, FAILING)
+    incident = await opened(world, FAILING)
     for n in range(50):
         world.source.report = report(FAILING | {"route": f"GET /r{n // 7}"})
         await world.tick()
 
     assert chat.kinds.count("diagnosis") + chat.kinds.count("escalation") == BEARABLE - 1
-    assert "GET /r7 is failing" in chat.shown[-1].title
+    now = (await world.incident(incident)).title
+    assert now in chat.shown[-1].title
+    assert now not in chat.last.title

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
+import sys
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
+from alertengine.channels.console import Config as ConsoleConfig
+from alertengine.channels.console import ConsoleChannel
+from alertengine.core.message import Message
 from alertengine.core.mode import LEAVE_AFTER_S
+from alertengine.core.model import Contact
 from alertengine.errors import StoreUnavailable
 from alertengine.pipeline.mode import look
+from alertengine.pipeline.onboard import Application, NewContact, onboard
 from alertengine.pipeline.poll import poll
 from alertengine.pipeline.status import status
+from alertengine.ports import Receipt
+from alertengine.store import directory
 from alertengine.store.base import Query, Transaction
-from alertengine.testing import critical_report, healthy_report
+from alertengine.testing import RecordingChannel, critical_report, healthy_report
+from alertengine.tools import Tools
 from world import World
 
 
@@ -67,6 +78,41 @@ async def test_people_hear_of_an_emergency_once_also_those_who_name_a_kind(world
         await settle(world)
     assert len(world.channel.sent) == 1
     assert (await status(world.engine))["reasons"] == ["the ledger does not verify"]
+
+
+class Broken(RecordingChannel):
+    async def send(self, contact: Contact, message: Message, idempotency_key: str) -> Receipt:
+        raise ValueError("a channel's own fault")
+
+
+async def test_no_broken_channel_keeps_an_emergency_from_the_other_tenants(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("orders", "stock"):
+        rudo = NewContact(name="Rudo", channel="console")
+        health = "http://127.0.0.1:1/health/alerts"
+        await onboard(world.engine, Application(service_name=name, health_url=health, contacts=[rudo]))
+    first, second, _ = sorted(t.id for t in await world.engine.store.fetch(directory.tenants()))
+    full = open("/dev/full", "w")  # noqa: SIM115
+    monkeypatch.setattr(sys, "stdout", full)
+    others = {"bad": Broken(), "full": ConsoleChannel("full", ConsoleConfig(), cast(Tools, None))}
+    world.engine = replace(world.engine, channels={"console": world.channel, **others})
+
+    def move(tx: Transaction) -> None:
+        tx.execute("UPDATE contact SET channel = 'bad' WHERE tenant = ?", first)
+        tx.execute("UPDATE contact SET channel = 'full' WHERE tenant = ?", second)
+
+    await world.engine.store.transact(move)
+    world.engine.store.seal("the ledger does not verify")
+    await look(world.engine)
+    await settle(world)
+    with contextlib.suppress(OSError):
+        full.close()
+
+    assert [message.title for _, message, _ in world.channel.sent] == ["AlertEngine cannot record anything"]
+    told = [record.getMessage() for record in caplog.records if "told directly" in record.getMessage()]
+    assert len(told) == 2
+    assert "standard output cannot be written to" in "".join(told)
 
 
 async def test_a_failing_channel_degrades_and_tells_nobody(world: World) -> None:
