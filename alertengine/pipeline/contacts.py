@@ -137,9 +137,11 @@ def check_managed(contact: Contact, given: Given) -> None:
 def _leave(tx: Transaction, who: Contact, now_called: Contact | None = None) -> None:
     """A PIN and a mailbox are a person's, not a name's: whoever is called so later begins without.
 
-    They go along with a new name, unless somebody is called so already.
+    They go along with a new name, unless somebody is called so already. Whom a tenant's key added keeps neither
+    for somebody whom the operator named.
     """
-    called = [name_key(c.name) for c in tx.fetch(directory.contacts(who.tenant_id))]
+    beside = tx.fetch(directory.contacts(who.tenant_id))
+    called = [name_key(c.name) for c in beside if is_vouched(c) or not is_vouched(who)]
     if name_key(who.name) in called:
         return
     if now_called is not None and called.count(name_key(now_called.name)) == 1:

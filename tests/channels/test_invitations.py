@@ -127,8 +127,9 @@ async def test_writing_the_code_to_the_sender_proves_the_number(line: Wired) -> 
     made, url = await onboarded(line, channel="wa", address=benches.PHONE)
     assert url.startswith("https://wa.me/14155238886?text=VERIFY%20")
     code = url[-6:]
-    typed = await line.http.post("/verify", json={"phone": benches.PHONE, "code": code})
-    assert typed.status_code == 400, "who has the link alone has not read what was sent"
+    for _ in range(5):  # no try is left after that
+        typed = await line.http.post("/verify", json={"phone": benches.PHONE, "code": code})
+        assert typed.status_code == 400, "who has the link alone has not read what was sent"
     server, hook = line.servers["wa"], f"{PUBLIC}/hooks/twilio"
     await server.write(hook, "+263779999999", f"VERIFY {code}")
     await line.world.settle()

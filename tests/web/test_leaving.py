@@ -84,6 +84,7 @@ async def test_a_namesake_inherits_neither_pin_nor_mailbox(ask: Asking, world: W
     await _sign_up(world, "Tariro")
     [one] = (await ask("GET", path)).json()["contacts"]
     two = (await ask("POST", path, {"name": "TARIRO", "channel": "console"})).json()
+    await _join(world, "TaRiRo", Role.VIEWER, Given.TENANT)
 
     await ask("DELETE", f"{path}/{one['contact_id']}")
     assert await _person(world, "Tariro") is not None, "one address is left"
