@@ -10,7 +10,7 @@ from typing import Any
 from alertengine.core.audience import Audience
 from alertengine.core.decide import Do, Step, calls, next_step
 from alertengine.core.escalation import Turn
-from alertengine.core.events import EventType, NewEvent
+from alertengine.core.events import EventType, NewEvent, Stage
 from alertengine.core.incident import Incident, apply
 from alertengine.core.message import MessageKind
 from alertengine.core.model import Service
@@ -205,7 +205,9 @@ def _over(engine: Engine, incident: Incident, step: Step) -> list[NewEvent]:
 
 async def _finish_test(engine: Engine, incident: Incident, step: Step) -> None:
     resolved = NewEvent(type=EventType.INCIDENT_RESOLVED, data=step.record)
-    await record(engine, incident, [resolved], MessageKind.RECOVERED)
+    # Whoever did not answer it, or rejected it, has heard so: nothing was shown to work.
+    message = MessageKind.RECOVERED if incident.stage is Stage.VERIFYING else None
+    await record(engine, incident, [resolved], message)
 
 
 async def _escalate(engine: Engine, incident: Incident, step: Step) -> None:
