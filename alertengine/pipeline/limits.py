@@ -17,7 +17,7 @@ from alertengine.store.base import Transaction
 
 LIMITS: Mapping[str, Limit] = {
     "key": Limit(per_s=50, burst=500),  # requests with one API key
-    "test": Limit(per_s=1 / 300, burst=5),  # test incidents of one tenant, by its key
+    "test": Limit(per_s=1 / 300, burst=10),  # test incidents of one tenant, by its key
     "verify": Limit(per_s=0.2, burst=20),  # codes typed in from one address
     "change": Limit(per_s=1 / 60, burst=100),  # what is changed of one tenant, by its key
     "code": Limit(per_s=1 / 60, burst=10),  # codes sent for one tenant, by its key

@@ -5,17 +5,14 @@ from __future__ import annotations
 from alertengine.core.events import EventType, NewEvent
 from alertengine.core.model import SYSTEM, Actor, Service, rfc3339
 from alertengine.core.said import Said, recorded
-from alertengine.errors import Invalid, SlotTaken
+from alertengine.errors import Invalid
 from alertengine.pipeline.engine import Engine
-from alertengine.store import directory, incidents
+from alertengine.store import directory
 from alertengine.store.base import Transaction
 
 
-async def rehearse(engine: Engine, tenant: str, actor: Actor = SYSTEM, *, alone: bool = False) -> str:
-    """Open a test incident for the tenant's first service, as `actor` asked; answer its id.
-
-    `alone`: only while the tenant has no open incident, be it real or a test; else `SlotTaken`.
-    """
+async def rehearse(engine: Engine, tenant: str, actor: Actor = SYSTEM) -> str:
+    """Open a test incident for the tenant's first service, as `actor` asked; answer its id."""
     services: list[Service] = await engine.store.fetch(directory.services(tenant))
     if not services:
         raise Invalid("This tenant has no service yet.")
@@ -37,20 +34,7 @@ async def rehearse(engine: Engine, tenant: str, actor: Actor = SYSTEM, *, alone:
     }
 
     def work(tx: Transaction) -> None:
-        if alone:
-            _check_alone(tx, tenant)
         tx.append(tenant, incident_id, [NewEvent(type=EventType.INCIDENT_DETECTED, data=data)], 0, now)
 
     await engine.store.transact(work)
     return incident_id
-
-
-def _check_alone(tx: Transaction, tenant: str) -> None:
-    """People who are asked already are not rung for a rehearsal."""
-    found = tx.fetch(incidents.open_now(tenant))
-    if found is None:
-        return
-    held, is_test = found
-    if is_test:
-        raise SlotTaken(f"A test is open already, {held}. Answer it, or wait until it has expired.")
-    raise SlotTaken(f"A real incident is open, {held}. Test when it is over.")

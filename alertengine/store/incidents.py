@@ -116,15 +116,6 @@ def others_open(tenant: str, incident: str) -> Query[bool]:
     )
 
 
-def open_now(tenant: str) -> Query[tuple[str, bool] | None]:
-    """One of the tenant's open incidents, a real one before a test, and whether it is a test."""
-    return Query(
-        sql="SELECT id, is_test FROM incident WHERE tenant = ? AND closed_at IS NULL ORDER BY is_test, id LIMIT 1",
-        params=(tenant,),
-        decode=lambda rows: (rows[0][0], bool(rows[0][1])) if rows else None,
-    )
-
-
 def slot(tenant: str, service_id: str) -> Query[str | None]:
     """The incident that keeps the service from having another."""
     return Query(

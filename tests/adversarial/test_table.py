@@ -280,7 +280,7 @@ def test_row_21_nothing_runs_without_a_human(arena: Arena, victim: Patient) -> N
     for _ in range(20):
         for method in robots:
             arena.daemon.ask(method, f"/action/recover?token={token_of(alert)}", key=None)
-    made = arena.daemon.ask("POST", f"/tenant/{victim.watched.tenant}/test")
+    made = arena.ask("POST", f"/tenant/{victim.watched.tenant}/test", victim.watched.api_key)
     assert made.body.keys() == {"incident_id"}
 
     types = victim.watched.types(incident)

@@ -193,7 +193,7 @@ async def test_incidents_are_paged_newest_first(http: httpx2.AsyncClient, world:
     ids = []
     for _ in range(3):
         world.clock.advance(1)
-        answer = await http.post(f"/tenant/{world.tenant}/test", headers=key(ADMIN))
+        answer = await http.post(f"/tenant/{world.tenant}/test", headers=key(world.onboarded.api_key))
         assert answer.status_code == 202
         ids.append(answer.json()["incident_id"])
     await world.settle()

@@ -11,7 +11,6 @@ from asking import ADMIN, Asking, asking
 
 from alertengine.core.limit import Limit
 from alertengine.pipeline import limits
-from alertengine.store import tellings
 from alertengine.web.caller import household
 from world import World
 
@@ -58,7 +57,7 @@ async def test_what_a_key_changes_is_limited_and_what_it_reads_is_not(
 async def test_a_restart_resets_nothing(ask: Asking, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     tighten(monkeypatch, "test", 2)
     path, key = f"/tenant/{world.tenant}/test", world.onboarded.api_key
-    for status in (202, 409, 429):
+    for status in (202, 202, 429):
         assert (await ask("POST", path, key=key)).status_code == status
     await limits.keep(world.engine)
     world.engine.memory.limits.clear()
@@ -66,32 +65,17 @@ async def test_a_restart_resets_nothing(ask: Asking, world: World, monkeypatch: 
 
     assert (await ask("POST", path, key=key)).status_code == 429
     world.clock.advance(11)
-    assert (await ask("POST", path, key=key)).status_code == 409
+    assert (await ask("POST", path, key=key)).status_code == 202
 
 
 async def test_no_key_rings_people_for_tests_without_end(ask: Asking, world: World) -> None:
     path, key = f"/tenant/{world.tenant}/test", world.onboarded.api_key
-    answers = []
+    accepted = 0
     for _ in range(30):
-        answers += [await ask("POST", path, key=key) for _ in range(3)]
+        for _ in range(3):
+            accepted += (await ask("POST", path, key=key)).status_code == 202
         await world.tick(60)
-    accepted = [answer for answer in answers if answer.status_code == 202]
-    assert len(accepted) <= 6
-    assert "A test is open already" in next(a for a in answers if a.status_code == 409).json()["detail"]
-    assert len(accepted) >= 2
-    assert world.channel.kinds.count("alert") == len(accepted)
-    assert set(world.channel.kinds) <= {"alert", "escalation", "expired"}
-    first = accepted[0].json()["incident_id"]
-    tried = await world.engine.store.fetch(tellings.attempts(world.tenant, first))
-    assert {attempt.outcome for attempt in tried} == {"accepted"}
-
-    for _ in range(3):
-        await world.tick(1200)
-    assert (await ask("POST", path, key=key)).status_code == 202
-    real = await world.fail()
-    refused = await ask("POST", path, key=key)
-    assert (refused.status_code, refused.json()["code"]) == (409, "INCIDENT_OPEN")
-    assert real in refused.json()["detail"]
+    assert 10 <= accepted <= 16
     assert (await ask("POST", path)).status_code == 202, "the operator's own are free"
 
 
