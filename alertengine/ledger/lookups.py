@@ -13,11 +13,20 @@ LOOKUPS = {
     """,
     "an incident is listed otherwise than its first event says": """
         SELECT id FROM incident JOIN event ON tree = tenant AND event.incident = id AND seq = 1
-        WHERE (service_id, service, severity, title, opened_at, is_test) IS NOT (
+        WHERE (service_id, service, opened_at, is_test) IS NOT (
             json_extract(CAST(body AS TEXT), '$.data.service_id'), json_extract(CAST(body AS TEXT), '$.data.service'),
-            json_extract(CAST(body AS TEXT), '$.data.severity'), json_extract(CAST(body AS TEXT), '$.data.title'),
             json_extract(CAST(body AS TEXT), '$.at'), coalesce(json_extract(CAST(body AS TEXT), '$.data.is_test'), 0))
         AND instr(body, '\\u0000') = 0  -- where SQLite's JSON would end the text
+    """,
+    "an incident is called otherwise than its events say": """
+        WITH named AS (
+            SELECT tree, incident, max(seq) AS seq FROM event
+            WHERE seq = 1 OR type = 'incident_changed' GROUP BY tree, incident)
+        SELECT id FROM incident JOIN named ON named.tree = tenant AND named.incident = id
+        JOIN event ON event.tree = tenant AND event.incident = id AND event.seq = named.seq
+        WHERE (severity, title) IS NOT (
+            json_extract(CAST(body AS TEXT), '$.data.severity'), json_extract(CAST(body AS TEXT), '$.data.title'))
+        AND instr(body, '\\u0000') = 0
     """,
     "an incident is listed as closed against its events": """
         SELECT id FROM (

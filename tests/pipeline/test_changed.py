@@ -57,6 +57,7 @@ async def test_what_breaks_worse_is_what_everybody_hears_of(world: World) -> Non
         await world.tick()
     [row] = await world.engine.store.fetch(incidents.listing(world.tenant, limit=5, before=None))
     named = await world.engine.store.fetch(incidents.named(world.tenant, [incident]))
+    assert (await world.engine.store.verify()).problems == ()
 
     assert kinds == ["alert", "diagnosis"]
     assert told.title.endswith("More is known: payments: POST /pay is failing")

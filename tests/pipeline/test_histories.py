@@ -150,6 +150,7 @@ async def check(team: Team) -> Counter[str]:
         _there_is_silence_after_the_end(events, own)
         _those_hear_of_the_end_who_were_told(own)
     assert not [m for m in messages if m[5] in ("queued", "sending")]
+    assert (await engine.store.verify()).problems == ()
     return happened
 
 
