@@ -46,7 +46,9 @@ class Frontier:
         return tuple(self._peaks)
 
     def copy(self) -> Frontier:
-        return Frontier(self.size, self._peaks)
+        twin = Frontier.__new__(Frontier)
+        twin.size, twin._peaks, twin._root = self.size, self._peaks.copy(), self._root
+        return twin
 
     def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
         """Add one leaf; answer the perfect subtrees that it completed, itself first."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from alertengine.core import merkle
 from alertengine.errors import NotFound, StoreDamaged
 from alertengine.ledger.bundle import Anchor, Bundle, Entry
+from alertengine.ledger.entries import Entries
 from alertengine.ledger.note import Checkpoint, parse_checkpoint, split
 from alertengine.ledger.walk import LOWEST_KEPT
 
 _NODE = "SELECT hash FROM node WHERE tree = ? AND level = ? AND idx = ?"
-_LEAF = "SELECT hash FROM event WHERE tree = ? AND idx = ?"
 _OWNER = "SELECT DISTINCT tree FROM event WHERE incident = ?"
 _EVENTS = "SELECT idx, body FROM event WHERE tree = ? AND incident = ? ORDER BY seq"
 
@@ -99,10 +99,13 @@ class Nodes:
     def __init__(self, db: sqlite3.Connection, tree: str) -> None:
         self._db = db
         self._tree = tree
+        self._entries = Entries(db, tree)
 
     def get(self, level: int, index: int) -> bytes:
-        row = self._db.execute(_LEAF, (self._tree, index)).fetchone() if level == 0 else None
-        row = row or self._db.execute(_NODE, (self._tree, level, index)).fetchone()
+        leaf = self._entries.leaf(index) if level == 0 else None
+        if leaf is not None:
+            return leaf
+        row = self._db.execute(_NODE, (self._tree, level, index)).fetchone()
         if row is None and 0 < level < LOWEST_KEPT:
             return merkle.node_hash(self.get(level - 1, 2 * index), self.get(level - 1, 2 * index + 1))
         if row is None:

@@ -14,18 +14,13 @@ from threading import Lock
 
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.errors import StoreDamaged, StoreUnavailable
+from alertengine.ledger.entries import Entries
 from alertengine.ledger.export import Nodes
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
 from alertengine.ledger.verify import Report
 from alertengine.ledger.walk import Bad
 
 _HEADS = "SELECT tree, note FROM checkpoint"
-_NEW = """
-SELECT idx, body, hash FROM event WHERE tree = :tree AND idx >= :size
-UNION ALL
-SELECT idx, NULL, hash FROM node WHERE tree = :tree AND level = 0 AND idx >= :size
-ORDER BY idx
-"""
 
 
 class Tail:
@@ -83,8 +78,9 @@ class Tail:
 
     def _follow(self, db: sqlite3.Connection, tree: str, note: bytes) -> None:
         seen = self._trees.get(tree, Frontier()).copy()
-        for index, body, stored in db.execute(_NEW, {"tree": tree, "size": seen.size}):
-            if index != seen.size or (body is not None and leaf_hash(body) != stored):
+        entries = Entries(db, tree)
+        for key, _, _, _, _, body, stored in entries.since(seen.size):
+            if key != entries.first + seen.size or (body is not None and leaf_hash(body) != stored):
                 raise Bad(f"{tree}: entry {seen.size} is missing, or another one than was written", seen.size)
             seen.append(stored)
         try:

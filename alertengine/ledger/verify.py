@@ -95,7 +95,14 @@ def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Check
             opened.update(e["data"]["tree"] for _, e in seen.own if e["type"] == "tree_opened")
     missing = sorted((opened | wanted.keys()) - set(trees))
     problems += [Problem(tree, 0, "this whole log is missing") for tree in missing]
+    if not problems and (astray := _kept(db) - sum(tree.size - tree.pruned for tree in reports)):
+        problems.append(Problem(None, None, f"{astray} events are kept that stand in no log"))
     return Report(tuple(reports), tuple(problems))
+
+
+def _kept(db: sqlite3.Connection) -> int:
+    count: int = db.execute("SELECT count(*) FROM event").fetchone()[0]
+    return count
 
 
 def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report:
@@ -161,13 +168,17 @@ def _trees(db: sqlite3.Connection) -> list[str]:
 def _verify_tree(
     db: sqlite3.Connection, tree: str, vkeys: Sequence[str], anchors: Sequence[Checkpoint]
 ) -> Walk:
+    listed = db.execute("SELECT * FROM tree WHERE tree = ?", (tree,))
+    row = listed.fetchone()
+    if row is None:
+        raise Bad("the log is not listed, though there is something of it", 0)
     seen = walk(db, tree, frozenset(anchor.size for anchor in anchors))
     size = seen.frontier.size
-    listed = db.execute("SELECT * FROM tree WHERE tree = ?", (tree,)).fetchone()
-    if listed is None:
-        raise Bad(f"the log is not listed, but has {size} entries", 0)
-    if listed[1:] not in ((), (size,)):  # schema 1 counted the entries there as well
-        raise Bad(f"the log should have {listed[1]} entries; it has {size}", size)
+    counted = {column[0]: value for column, value in zip(listed.description, row, strict=True)}.get(
+        "size", size
+    )
+    if counted != size:  # schema 1 counted the entries there as well
+        raise Bad(f"the log should have {counted} entries; it has {size}", size)
     keys = Keys(seen.own, vkeys)
     head = _open_head(db, tree, size, keys)
     good = _check_milestones(db, seen, head.origin, keys)

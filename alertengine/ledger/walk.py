@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alertengine.core.merkle import Frontier, leaf_hash
+from alertengine.ledger.entries import Entries, Row
 
 MILESTONE_EVERY = 256
 """Each multiple of this size is signed on the way, so that a rewritten part can be named."""
@@ -26,16 +27,6 @@ LOWEST_KEPT = 4
 """Hashes of perfect subtrees are kept from this level on; those below are made of at most eight leaves when needed."""
 
 _SALT_CHARS = 22
-
-Row = tuple[int, str | None, int, str | None, bytes | None, bytes]
-
-# Pruned entries have left `event`; their leaf stands in `node`.
-_ENTRIES = """
-SELECT idx, incident, seq, type, body, hash FROM event WHERE tree = :tree
-UNION ALL
-SELECT idx, NULL, 0, NULL, NULL, hash FROM node WHERE tree = :tree AND level = 0
-ORDER BY idx
-"""
 
 
 class Bad(Exception):
@@ -67,15 +58,17 @@ def walk(db: sqlite3.Connection, tree: str, sizes: frozenset[int]) -> Walk:
     seen = Walk(tree)
     levels = _Levels(db, tree)
     frontier, roots = seen.frontier, seen.roots
-    for row in db.execute(_ENTRIES, {"tree": tree}):
+    entries = Entries(db, tree)
+    for row in entries.since():
         size = frontier.size
-        if row[0] != size:
-            raise Bad(f"entry {size} is missing" if row[0] > size else f"entry {row[0]} is there twice", size)
-        if row[4] is None:
+        index = row[0] - entries.first
+        if index != size:
+            raise Bad(f"entry {size} is missing" if index > size else f"entry {index} is there twice", size)
+        if row[5] is None:
             seen.pruned.add(size)
-            leaf = row[5]
+            leaf = row[6]
         else:
-            leaf = _check_event(seen, row)
+            leaf = _check_event(seen, size, row)
         made = frontier.append(leaf)
         if len(made) > 1:
             levels.check(made)
@@ -87,8 +80,8 @@ def walk(db: sqlite3.Connection, tree: str, sizes: frozenset[int]) -> Walk:
     return seen
 
 
-def _check_event(seen: Walk, row: Row) -> bytes:
-    index, incident, seq, kind, body, stored = row
+def _check_event(seen: Walk, index: int, row: Row) -> bytes:
+    _, tree, incident, seq, kind, body, stored = row
     assert body is not None
     assert incident is not None
     leaf = leaf_hash(body)
@@ -97,8 +90,10 @@ def _check_event(seen: Walk, row: Row) -> bytes:
     last_seq, last_hash = seen.heads.get(incident, (0, ""))
     if seq != last_seq + 1:
         raise Bad(f"entry {index} is number {seq} of {incident}; expected {last_seq + 1}", index)
-    if not _ends_as_filed(body, seen.tree, incident, seq, kind, last_hash):
-        _compare(index, body, (seen.tree, incident, seq, kind, last_hash))
+    if tree != seen.tree:
+        raise Bad(f"entry {index} is filed under {tree}", index)
+    if not _ends_as_filed(body, tree, incident, seq, kind, last_hash):
+        _compare(index, body, (tree, incident, seq, kind, last_hash))
     seen.heads[incident] = (seq, leaf.hex())
     seen.last[incident] = body
     if incident == LEDGER_INCIDENT:

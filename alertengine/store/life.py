@@ -113,7 +113,7 @@ def _contradicts(db: sqlite3.Connection, mark: Mark) -> str | None:
 def newest() -> Query[datetime | None]:
     """The newest time in the ledger: no event is ever earlier."""
     return Query(
-        sql="SELECT CAST(e.body AS TEXT) FROM checkpoint c JOIN event e ON e.tree = c.tree AND e.idx = c.size - 1",
+        sql="SELECT CAST(body AS TEXT) FROM next_key JOIN event ON event.key = next_key.key - 1",
         params=(),
         decode=lambda rows: max((at for row in rows if (at := _time_in(row[0]))), default=None),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 from alertengine.core.events import Event, NewEvent, SystemEventType, event_type
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.core.model import Actor, parse_time, rfc3339
+from alertengine.ledger.entries import key
 from alertengine.ledger.export import Nodes
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT, LOWEST_KEPT, MILESTONE, MILESTONE_EVERY
 from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
-from alertengine.store.pending import Pending
+from alertengine.store.batch import Batch
 
 BODY_LIMIT = 64 * 1024
 
@@ -34,20 +35,23 @@ _dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=Fa
 
 def encode_body(
     tenant: str, incident: str, seq: int, at: str, event: NewEvent, prev_hash: str
-) -> tuple[bytes, str]:
-    """The exact bytes that are hashed and kept, and the text of `data` in them.
+) -> tuple[bytes, dict[str, Any]]:
+    """The exact bytes that are hashed and kept, and the data in them as everybody will read it.
 
     Written out here because the keys stand in the order of canonical JSON anyway, and this is the hot path.
     The salt keeps a leaf's hash from betraying a pruned body.
     """
-    data = _dumps(dict(event.data))
+    data = dict(event.data)
+    written = _dumps(data)
     body = (
-        f'{{"actor":{_actor(event.actor)},"at":"{at}","data":{data},"incident_id":{_name(incident)},'
+        f'{{"actor":{_actor(event.actor)},"at":"{at}","data":{written},"incident_id":{_name(incident)},'
         f'"prev_hash":"{prev_hash}","salt":"{secrets.token_urlsafe(16)}","seq":{seq},'
         f'"tenant_id":{_name(tenant)},"type":"{event.type}","v":1}}'
     ).encode()
     if len(body) > BODY_LIMIT:
         raise ValueError(f"an event of {len(body)} bytes; at most {BODY_LIMIT} are kept")
+    if not (_PLAIN.issuperset(map(type, data.values())) and _TEXT.issuperset(map(type, data))):
+        data = json.loads(written)
     return body, data
 
 
@@ -59,14 +63,6 @@ def _actor(actor: Actor) -> str:
 @lru_cache(maxsize=1024)
 def _name(name: str) -> str:
     return _dumps(name)
-
-
-def _as_read(data: Mapping[str, Any], written: str) -> Mapping[str, Any]:
-    """The data as everybody will read it, not as the caller happened to hold it."""
-    if _PLAIN.issuperset(map(type, data.values())) and _TEXT.issuperset(map(type, data)):
-        return dict(data)
-    read: dict[str, Any] = json.loads(written)
-    return read
 
 
 def decode_event(body: bytes, leaf: bytes) -> Event:
@@ -85,26 +81,26 @@ def decode_event(body: bytes, leaf: bytes) -> Event:
 
 
 class Ledger:
-    """The trees of one store. Frontiers are cached; a transaction works on copies until it is kept.
-
-    What is appended waits in memory until `write` or `sign`: whoever reads the tables writes first.
-    """
+    """The trees of one store, as they stand in the open transaction."""
 
     def __init__(self, db: sqlite3.Connection, signer: CheckpointSigner, host: str) -> None:
+        self.batch = Batch(db)
         self._db = db
         self._signer = signer
         self._host = host
-        self._kept: dict[str, Frontier] = {}
-        self._sizes: dict[str, int] = {}
-        self._open: dict[str, Frontier] = {}
-        self._unsigned: dict[str, Frontier] = {}
-        self._pending = Pending()
-        """What the open transaction appended."""
-        self._unwritten = Pending()
-        """The same of those kept before it in this batch."""
+        self._trees: dict[str, Frontier] = {}
+        self._numbers: dict[str, int] = dict(db.execute("SELECT tree, number FROM tree").fetchall())
+        """By which their entries are kept; given once and for all."""
+        self._signed: dict[str, int] = {}
+        """How long each was at its last commit."""
+        self._grown: dict[str, None] = {}
+        """Those that this batch changed."""
+        self._before: dict[str, Frontier] = {}
+        """Those that the open piece changed, as they were before it."""
 
     def last(self, tree: str, incident: str) -> tuple[int, str]:
         """The number and the hash of the incident's last event."""
+        self.batch.write()
         row = self._db.execute(_LAST, (tree, incident)).fetchone()
         return (row[0], row[1].hex()) if row else (0, "")
 
@@ -113,7 +109,8 @@ class Ledger:
     ) -> list[Event]:
         """Add `events` after the incident's `last` one, as `last` gave it."""
         seq, prev = last
-        self._announce(tree, at)
+        if not self._open(tree).size:
+            self._announce(tree, at)
         written = rfc3339(at)
         appended = []
         for event in events:
@@ -128,7 +125,7 @@ class Ledger:
                     at=at,
                     type=event.type,
                     actor=event.actor,
-                    data=_as_read(event.data, data),
+                    data=data,
                     hash=hashed,
                     prev_hash=prev,
                 )
@@ -138,83 +135,79 @@ class Ledger:
 
     def _announce(self, tree: str, at: datetime) -> None:
         """Say in the system's tree that there is a tree of this name, so that none can vanish whole."""
-        if self._frontier(tree).size or tree == SYSTEM_TREE:
-            return
-        opened = NewEvent(type=SystemEventType.TREE_OPENED, data={"tree": tree})
-        self.append(SYSTEM_TREE, LEDGER_INCIDENT, [opened], self.last(SYSTEM_TREE, LEDGER_INCIDENT), at)
+        if tree != SYSTEM_TREE:
+            opened = NewEvent(type=SystemEventType.TREE_OPENED, data={"tree": tree})
+            self.append(SYSTEM_TREE, LEDGER_INCIDENT, [opened], self.last(SYSTEM_TREE, LEDGER_INCIDENT), at)
 
     def _add(self, tree: str, incident: str, seq: int, event: NewEvent, body: bytes) -> bytes:
-        frontier = self._frontier(tree)
-        leaf, pending = leaf_hash(body), self._pending
-        pending.events.append((tree, frontier.size, incident, seq, str(event.type), body, leaf))
+        leaf, frontier = leaf_hash(body), self._open(tree)
+        place = key(self._numbers[tree], frontier.size)
+        self.batch.events.rows.append((place, tree, incident, seq, str(event.type), body, leaf))
         made = frontier.append(leaf)
         if len(made) > LOWEST_KEPT:
-            pending.nodes += [(tree, *node) for node in made[LOWEST_KEPT:]]
+            self.batch.nodes.rows += [(tree, *node) for node in made[LOWEST_KEPT:]]
         if frontier.size % MILESTONE_EVERY == 0:
-            pending.milestones.append((tree, frontier.size, self._sign(tree, frontier, MILESTONE)))
+            self.batch.milestones.rows.append((tree, frontier.size, self._sign(tree, frontier, MILESTONE)))
         return leaf
 
-    def _frontier(self, tree: str) -> Frontier:
-        if tree not in self._open:
-            kept = self._unsigned.get(tree) or self._kept.get(tree) or self._load(tree)
-            self._open[tree] = kept.copy()
-        return self._open[tree]
+    def _open(self, tree: str) -> Frontier:
+        """The tree, to be changed by the open piece."""
+        if tree in self._before:
+            return self._trees[tree]
+        frontier = self._trees.get(tree) or self._load(tree)
+        self._before[tree] = frontier.copy()
+        self._grown[tree] = None
+        if not frontier.size:
+            self.batch.trees.rows.append((self._numbers[tree], tree))
+        return frontier
 
     def _load(self, tree: str) -> Frontier:
+        self._numbers.setdefault(tree, 1 + max(self._numbers.values(), default=0))
         row = self._db.execute("SELECT size FROM checkpoint WHERE tree = ?", (tree,)).fetchone()
-        self._sizes[tree] = row[0] if row else 0
-        if row is None:
-            self._pending.trees.append((tree,))
-            return Frontier()
+        size = self._signed[tree] = row[0] if row else 0
         nodes = Nodes(self._db, tree)
-        return Frontier(row[0], [nodes.get(*place) for place in peak_coordinates(row[0])])
+        self._trees[tree] = Frontier(size, [nodes.get(*place) for place in peak_coordinates(size)])
+        return self._trees[tree]
 
     def keep(self) -> None:
-        """The transaction's appends stand, as far as the batch does."""
-        self._unsigned.update(self._open)
-        self._open.clear()
-        self._unwritten.take(self._pending)
+        """What the open piece appended stands, as far as the batch does."""
+        self.batch.keep()
+        self._before.clear()
 
     def drop(self) -> None:
-        """The transaction's appends are gone."""
-        self._open.clear()
-        self._pending.clear()
-
-    @property
-    def is_written(self) -> bool:
-        """Whether everything that the open transaction appended is in the tables."""
-        return not self._pending.events
-
-    def write_kept(self) -> None:
-        """Put what was kept in this batch into the tables."""
-        self._unwritten.write(self._db)
-
-    def write(self) -> None:
-        """Put what the open transaction appended into the tables, after what was kept before it."""
-        self._unwritten.write(self._db)
-        self._pending.write(self._db)
+        """What the open piece appended is gone."""
+        self.batch.drop()
+        self._trees.update(self._before)
+        self._before.clear()
 
     def sign(self) -> None:
         """Write the batch's rows, and one signed checkpoint for each tree that grew in it."""
-        self._unwritten.write(self._db)
-        for tree, frontier in self._unsigned.items():
-            sql = _HEAD if self._sizes[tree] else _FIRST_HEAD
-            self._db.execute(sql, (frontier.size, self._sign(tree, frontier), tree))
+        self.batch.write()
+        for tree in self._grown:
+            frontier, before = self._trees[tree], self._signed[tree]
+            if frontier.size > before:
+                sql = _HEAD if before else _FIRST_HEAD
+                self._db.execute(sql, (frontier.size, self._sign(tree, frontier), tree))
 
     def _sign(self, tree: str, frontier: Frontier, suffix: str = "") -> bytes:
         return self._signer.sign(f"{self._host}/log/{tree}{suffix}", frontier.size, frontier.root())
 
     def committed(self) -> tuple[int, str, Frontier] | None:
         """What the batch did: by how many events the store grew, and one of the trees as it is now."""
-        grown = None
-        for tree, frontier in self._unsigned.items():
-            more = frontier.size - self._sizes[tree] + (grown[0] if grown else 0)
-            self._kept[tree], self._sizes[tree] = frontier, frontier.size
-            grown = more, tree, frontier
-        self.rolled_back()
-        return grown
+        total, last = 0, None
+        for tree in self._grown:
+            size = self._trees[tree].size
+            if size > self._signed[tree]:
+                total, last = total + size - self._signed[tree], tree
+                self._signed[tree] = size
+        self._grown.clear()
+        self.batch.clear()
+        return (total, last, self._trees[last]) if last else None
 
     def rolled_back(self) -> None:
-        self.drop()
-        self._unsigned.clear()
-        self._unwritten.clear()
+        """Nothing of the batch is left: its trees are read again."""
+        for tree in self._grown:
+            del self._trees[tree]
+        self._grown.clear()
+        self._before.clear()
+        self.batch.clear()

@@ -37,21 +37,19 @@ T = TypeVar("T")
 
 RESTORE = "Restore it: alertengine restore FILE"
 
+_NONE = 0, ""
+"""Before an incident's first event."""
+
 
 class SqliteTransaction:
-    """The writer's connection with everything that happens on it.
-
-    Appends wait in memory and are written before anything is read; a savepoint is made only for who needs one:
-    most pieces append to one incident and are done.
-    """
+    """The writer's connection with everything that happens on it."""
 
     def __init__(self, db: sqlite3.Connection, ledger: Ledger, marks: Marks | None = None) -> None:
         self.db = db
         self._ledger = ledger
+        self._batch = ledger.batch
         self._states = States(db)
         self._marks = marks
-        self._guarded = False
-        """A savepoint stands where the open piece began."""
         self._total = life.total_events(db)
         self._incarnation = life.incarnation(db)
         self._latest = self.fetch(life.newest())
@@ -60,11 +58,12 @@ class SqliteTransaction:
         return wall if self._latest is None else max(wall, self._latest)
 
     def fetch(self, query: Query[T]) -> T:
-        self._before_reading()
+        self._batch.write()
         return query.decode(self.db.execute(query.sql, query.params).fetchall())
 
     def execute(self, sql: str, *params: Any) -> int:
-        self._before_writing()
+        self._batch.write()
+        self._batch.guard()
         return self.db.execute(sql, params).rowcount
 
     def append(
@@ -75,7 +74,8 @@ class SqliteTransaction:
             self.begin_life("the first event", at)
         folds = tenant != SYSTEM_TREE and incident != LEDGER_INCIDENT
         known = self._states.get(tenant, incident) if folds else None
-        last = (known.seq, known.last_hash) if known else self._last(tenant, incident)
+        before = _NONE if folds else self._ledger.last(tenant, incident)
+        last = (known.seq, known.last_hash) if known else before
         if last[0] != expected:
             raise Stale(f"{incident} is at event {last[0]}, not {expected}. Read it again and decide again.")
         appended = self._ledger.append(tenant, incident, events, last, at)
@@ -93,61 +93,32 @@ class SqliteTransaction:
         self.begin_life(reason, at)
         begun = NewEvent(type=SystemEventType.STORE_RESTORED, data={"incarnation": self._incarnation})
         for (tree,) in self.db.execute("SELECT tree FROM tree WHERE tree <> ?", (SYSTEM_TREE,)).fetchall():
-            self._ledger.append(tree, LEDGER_INCIDENT, [begun], self._last(tree, LEDGER_INCIDENT), at)
+            self._ledger.append(tree, LEDGER_INCIDENT, [begun], self._ledger.last(tree, LEDGER_INCIDENT), at)
         life.end_sessions(self.db, at)
         if was_ahead:
             life.bring_forward(self.db, at)
 
     def begin_life(self, reason: str, at: datetime) -> None:
         """From here on the store is another one than any copy of it."""
-        self._before_writing()
+        self._batch.write()
+        self._batch.guard()
         self._incarnation, begun = life.begin(self.db, reason)
-        last = self._last(SYSTEM_TREE, LEDGER_INCIDENT)
+        last = self._ledger.last(SYSTEM_TREE, LEDGER_INCIDENT)
         self._ledger.append(SYSTEM_TREE, LEDGER_INCIDENT, [begun], last, self.now(at))
-
-    def _last(self, tree: str, incident: str) -> tuple[int, str]:
-        self._before_reading()
-        return self._ledger.last(tree, incident)
 
     def _file(self, sql: str, *params: Any) -> None:
         """Write a row that depends on no row that may still wait."""
-        self._guard()
+        self._batch.guard()
         self.db.execute(sql, params)
-
-    def _before_reading(self) -> None:
-        if self._ledger.is_written:
-            self._ledger.write_kept()
-        else:
-            self._guard()
-            self._ledger.write()
-
-    def _before_writing(self) -> None:
-        self._before_reading()
-        self._guard()
-
-    def _guard(self) -> None:
-        if not self._guarded:
-            self._ledger.write_kept()  # outside the savepoint: what was kept is not this piece's to lose
-            self.db.execute("SAVEPOINT piece")
-            self._guarded = True
 
     def keep(self) -> None:
         self._ledger.keep()
         self._states.keep()
-        self._release()
 
     def drop(self) -> None:
-        if self._guarded:
-            self.db.execute("ROLLBACK TO piece")
-        self._release()
         self._ledger.drop()
         self._states.drop()
         self._forget()
-
-    def _release(self) -> None:
-        if self._guarded:
-            self.db.execute("RELEASE piece")
-            self._guarded = False
 
     def before_commit(self) -> None:
         self._ledger.sign()
@@ -163,7 +134,6 @@ class SqliteTransaction:
             self._marks.write(Seen(self._incarnation, self._total, tree, frontier.size, frontier.root()))
 
     def rolled_back(self) -> None:
-        self._guarded = False
         self._ledger.rolled_back()
         self._states.rolled_back()
         self._forget()

@@ -30,7 +30,9 @@ class Unit(Protocol):
     def keep(self) -> None: ...
     def drop(self) -> None: ...
     def before_commit(self) -> None: ...
-    def committed(self) -> object: ...
+    def committed(self) -> object:
+        """Whoever waited is answered already."""
+
     def rolled_back(self) -> None: ...
 
 
@@ -113,23 +115,37 @@ class Writer:
         self._opened.set_result(None)
         try:
             while (batch := self._next_batch()) is not None:
-                try:
-                    self._do_all(unit, batch)
-                except Exception as error:
-                    # Nobody may wait for ever for a thread that is gone.
-                    self.sealed = f"AlertEngine itself failed at the store ({error!r}). Start it again."
-                    for piece in batch:
-                        piece.error = piece.error or StoreDamaged(self.sealed)
-                with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
-                    self._loop.call_soon_threadsafe(_settle, batch)
+                self._serve(unit, batch)
         finally:
             unit.db.close()
 
-    def _do_all(self, unit: Unit, batch: list[Piece]) -> None:
-        self._commit(unit, [piece for piece in batch if not piece.bare])
+    def _serve(self, unit: Unit, batch: list[Piece]) -> None:
+        try:
+            done = self._do_all(unit, batch)
+        except Exception as error:
+            self._fail(error)
+            done = False
+            for piece in batch:
+                piece.error = piece.error or StoreDamaged(self.sealed)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            self._loop.call_soon_threadsafe(_settle, batch)
+        try:
+            if done:
+                unit.committed()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Nobody may wait for ever for a thread that is gone, so it goes on and does nothing any more."""
+        self.sealed = f"AlertEngine itself failed at the store ({error!r}). Start it again."
+
+    def _do_all(self, unit: Unit, batch: list[Piece]) -> bool:
+        """Whether something was committed."""
+        done = self._commit(unit, [piece for piece in batch if not piece.bare])
         for piece in batch:
             if piece.bare:
                 _do_bare(unit, piece)
+        return done
 
     def _next_batch(self) -> list[Piece] | None:
         first = self._queue.get()
@@ -148,21 +164,19 @@ class Writer:
         self._crowded = len(batch) > 1
         return batch
 
-    def _commit(self, unit: Unit, batch: list[Piece]) -> None:
+    def _commit(self, unit: Unit, batch: list[Piece]) -> bool:
         db = unit.db
-        if not batch:
-            return
         if self.sealed:
             for piece in batch:
                 piece.error = StoreDamaged(self.sealed)
-            return
+        if self.sealed or not batch:
+            return False
         try:
             db.execute("BEGIN IMMEDIATE")
             for piece in batch:
                 _do(unit, piece)
             unit.before_commit()
             db.execute("COMMIT")
-            unit.committed()
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -173,6 +187,8 @@ class Writer:
                 self.sealed = f"The disk failed under the store ({error}). Check it, then start again."
             for piece in batch:
                 piece.error = piece.error or unavailable(error)
+            return False
+        return True
 
 
 def _do(unit: Unit, piece: Piece) -> None:

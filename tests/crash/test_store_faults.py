@@ -130,7 +130,7 @@ def test_a_store_that_was_changed_is_found_at_start(harness: Harness, case: Case
 def test_a_write_ahead_log_that_was_cut_off_is_found_at_start(harness: Harness, case: Case) -> None:
     harness.daemon.kill()
     log = harness.daemon.data / "alertengine.db-wal"
-    log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
+    log.write_bytes(log.read_bytes()[: -20 * 4120])  # the last twenty pages
     harness.daemon.start()
     reasons = harness.daemon.ask("GET", "/status")[1]["reasons"]
     assert "were acknowledged: an older copy was put back" in reasons[0]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from ledger_file import HOST, OTHER, SIGNER, File, in_memory
+from ledger_file import HOST, OTHER, SIGNER, File, columns_of, in_memory
 from test_verify_store import KEYS, TABLES, changed, cut, head
 
 from alertengine.ledger.note import CheckpointSigner
@@ -21,9 +21,8 @@ TREES = ("_system", "t_1", "t_2")
 
 def flip(db: sqlite3.Connection, chance: random.Random) -> None:
     table = chance.choice(TABLES)
-    cursor = db.execute(f"SELECT * FROM {table}")
-    columns = [column[0] for column in cursor.description]
-    row = chance.choice(cursor.fetchall())
+    columns = columns_of(db, table)
+    row = chance.choice(db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall())
     column = chance.randrange(len(columns))
     where = " AND ".join(f"{name} IS ?" for name in columns)
     db.execute(
@@ -48,7 +47,7 @@ def shorten(db: sqlite3.Connection, chance: random.Random) -> None:
 def swap(db: sqlite3.Connection, chance: random.Random) -> None:
     one, two = chance.sample(range(head(db, "t_1").size), 2)
     for source, target in ((one, 1000), (two, one), (1000, two)):
-        db.execute("UPDATE event SET idx = ? WHERE tree = 't_1' AND idx = ?", (target, source))
+        db.execute("UPDATE event SET key = key - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source))
 
 
 def rewrite_as(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_file import HOST, OTHER, SIGNER, File, in_memory
+from ledger_file import HOST, OTHER, SIGNER, File, columns_of, in_memory
 
 from alertengine.core import merkle
 from alertengine.core.events import EventType
@@ -75,9 +75,8 @@ def test_every_field_of_every_row_is_guarded(filled: File) -> None:
     count = 0
     with closing(in_memory(filled.path)) as db:
         for table in (*TABLES, "incident", "execution"):
-            cursor = db.execute(f"SELECT * FROM {table}")
-            columns = [column[0] for column in cursor.description]
-            for row in cursor.fetchall():
+            columns = columns_of(db, table)
+            for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall():
                 where = " AND ".join(f"{column} IS ?" for column in columns)
                 for column, value in zip(columns, row, strict=True):
                     if (table, column) in STANDS_IN_NO_EVENT and row[columns.index("closed_at")] is None:
@@ -98,8 +97,8 @@ def test_every_field_of_every_row_is_guarded(filled: File) -> None:
 def test_every_row_is_missed(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
         for table in TABLES:
-            for row in db.execute(f"SELECT * FROM {table}").fetchall():
-                columns = [c[1] for c in db.execute(f"PRAGMA table_info({table})")]
+            columns = columns_of(db, table)
+            for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall():
                 db.execute("BEGIN")
                 db.execute(f"DELETE FROM {table} WHERE " + " AND ".join(f"{c} IS ?" for c in columns), row)
                 assert not verify(db, KEYS).verified, (table, row)
@@ -132,11 +131,21 @@ def test_removed_entries_are_named(filled: File) -> None:
         assert first(verify(db, KEYS)) == ("t_1", 3)
 
 
+def test_an_event_that_stands_in_no_log_is_found(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute(
+            "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
+            " SELECT key + (9 << 40), tree, 'inc_z', seq, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0"
+        )
+        assert "1 events are kept that stand in no log" in verify(db, KEYS).problems[0].reason
+
+
 def test_two_entries_that_changed_places_are_named(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
-        db.execute("UPDATE event SET idx = 100 WHERE tree = 't_1' AND idx = 1")
-        db.execute("UPDATE event SET idx = 1 WHERE tree = 't_1' AND idx = 5")
-        db.execute("UPDATE event SET idx = 5 WHERE tree = 't_1' AND idx = 100")
+        for source, target in ((1, 100), (5, 1), (100, 5)):
+            db.execute(
+                "UPDATE event SET key = key - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source)
+            )
         assert first(verify(db, KEYS)) == ("t_1", 1)
 
 
@@ -305,7 +314,10 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
     [
         "UPDATE event SET body = x'00' WHERE idx = 0",
         "DELETE FROM event WHERE idx = 0",
-        "INSERT OR REPLACE INTO event SELECT tree, idx, incident, seq, type, x'00', hash FROM event WHERE idx = 0",
+        "INSERT OR REPLACE INTO event (key, tree, incident, seq, type, body, hash)"
+        " SELECT key, tree, incident, seq, type, x'00', hash FROM event WHERE idx = 0",
+        "INSERT OR REPLACE INTO event (key, tree, incident, seq, type, body, hash) SELECT next_key.key, tree, incident,"
+        " seq, type, x'00', hash FROM event JOIN next_key USING (tree) WHERE idx = 0",
         "UPDATE node SET hash = zeroblob(32)",
         "DELETE FROM node",
         "INSERT OR REPLACE INTO node SELECT tree, level, idx, zeroblob(32) FROM node",
@@ -318,10 +330,17 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
         "UPDATE milestone SET note = x'00'",
         "INSERT OR REPLACE INTO milestone SELECT tree, size, x'00' FROM milestone",
         "UPDATE checkpoint SET size = size + 1",
-        "INSERT INTO event SELECT tree, 99, incident, 99, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
+        " SELECT key + 99, tree, incident, 99, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
+        " SELECT key + (9 << 40), 't_9', incident, 1, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (key, tree, incident, seq, type, body, hash) SELECT next_key.key, 't_2', incident, 1, type,"
+        " body, hash FROM event JOIN next_key USING (tree) WHERE tree = 't_1' AND idx = 0",
         "UPDATE tree SET tree = 't_9' WHERE tree = 't_1'",
         "DELETE FROM tree",
-        "INSERT OR REPLACE INTO tree VALUES ('t_1')",
+        "INSERT OR REPLACE INTO tree VALUES (9, 't_1')",
+        "INSERT OR REPLACE INTO tree VALUES (1, 't_9')",
+        "UPDATE tree SET number = 9 WHERE tree = 't_1'",
     ],
 )
 def test_the_schema_itself_refuses(filled: File, statement: str) -> None:

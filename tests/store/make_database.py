@@ -12,6 +12,7 @@ from test_life import AT, DETECTED, opened
 from alertengine.core.events import EventType, NewEvent
 from alertengine.ledger.schema import SCHEMA_VERSION
 from alertengine.store import links
+from alertengine.store.prune import prune
 
 EVENTS = [
     NewEvent(type=EventType.INCIDENT_DETECTED, data=DETECTED),
@@ -23,6 +24,12 @@ EVENTS = [
 async def fill(path: Path) -> None:
     async with opened(path) as store:
         await store.transact(lambda tx: tx.append("t_1", "inc_stored", EVENTS, 0, AT))
+        other = [
+            NewEvent(type=EventType.INCIDENT_DETECTED, data={**DETECTED, "service_id": "svc_2"}),
+            *EVENTS[1:],
+        ]
+        await store.transact(lambda tx: tx.append("t_1", "inc_pruned", other, 0, AT))
+        await store.transact(lambda tx: prune(tx, "t_1", "inc_pruned", {"reason": "retention"}, AT))
         await store.transact(lambda tx: links.offer(tx, "t_1", "inc_stored", "c_1", 1, "jti_1", AT))
 
 

@@ -110,7 +110,7 @@ async def test_a_damaged_file_is_named_with_the_remedy(path: Path, content: byte
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("table", ["event", "event_incident", "checkpoint", "meta"])
+@pytest.mark.parametrize("table", ["event", "tree", "checkpoint", "meta"])
 async def test_a_damaged_page_that_is_read_at_start_is_named_with_the_remedy(path: Path, table: str) -> None:
     async with opened(path) as store:
         await add(store, "inc_a")

@@ -87,7 +87,8 @@ async def test_a_file_that_goes_is_noticed_at_the_next_look(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO event SELECT tree, 3, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
+        " SELECT key + 3, tree, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
         "DELETE FROM event WHERE tree = 't_1' AND idx = 2",
         "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND idx = 2",
         "UPDATE event SET hash = zeroblob(32) WHERE tree = 't_1' AND idx = 2",
@@ -128,19 +129,17 @@ async def test_a_history_that_is_signed_anew_contradicts_what_the_process_saw(pa
         async with opened(other) as forged:
             for name in ("x", "y", "z"):
                 await add(forged, f"inc_{name}")
-        tables = ("tree", "event", "node", "checkpoint", "milestone", "incident")
-        copied = [
-            sql
-            for table in tables
-            for sql in (f"DELETE FROM {table}", f"INSERT INTO {table} SELECT * FROM o.{table}")
-        ]
+        tables = dict.fromkeys(("tree", "event", "node", "checkpoint", "milestone", "incident"), "*")
+        tables["event"] = "key, tree, incident, seq, type, body, hash"
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             guards = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
             db.execute(f"ATTACH '{other}' AS o")
             for name, _ in guards:
                 db.execute(f"DROP TRIGGER {name}")
-            for sql in copied:
-                db.execute(sql)
+            for table, columns in tables.items():
+                into = f"{table} ({columns})".replace(" (*)", "")
+                db.execute(f"DELETE FROM {table}")
+                db.execute(f"INSERT INTO {into} SELECT {columns} FROM o.{table}")
             for _, sql in guards:
                 db.execute(sql)
         report = await store.verify()
