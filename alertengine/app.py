@@ -140,8 +140,7 @@ async def open_engine(
             session_s=settings.oidc.session_s,
             passes=PassSigner(secret, settings.base_url, own.previous),
             vault=tools.vault,
-            webhook_secrets=tools.webhook_secrets,
-            recovery_secrets=tools.recovery_secrets,
+            tenant_secrets=tools.tenant_secrets,
             base_url=settings.base_url,
             language=settings.server.language,
             values=settings.values(),
@@ -175,8 +174,7 @@ async def model_alone(settings: Settings) -> AsyncIterator[Model | None]:
         clock=SystemClock(),
         vault=Vault(new_id("once")),
         new_id=new_id,
-        webhook_secrets=lambda _: (),
-        recovery_secrets=lambda _: (),
+        tenant_secrets=lambda _purpose, _tenant: (),
     )
     model = _model(settings, tools)
     try:
@@ -195,8 +193,7 @@ def _tools(settings: Settings, client: Http, clock: Clock, secret: str, previous
         clock=clock,
         vault=Vault(secret, previous),
         new_id=new_id,
-        webhook_secrets=lambda tenant: tenant_secrets("webhook", tenant, secret, *previous),
-        recovery_secrets=lambda tenant: tenant_secrets("recovery", tenant, secret, *previous),
+        tenant_secrets=lambda purpose, tenant: tenant_secrets(purpose, tenant, secret, *previous),
         public_url=settings.server.base_url,
     )
 

@@ -18,16 +18,15 @@ SEALED = "sealed:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """`new_id` makes an unguessable id with a prefix. `webhook_secrets` gives a tenant's own signing secrets, the
-    newest first, `recovery_secrets` those of http actions for it. `public_url` is how providers reach this daemon;
-    None where the operator named no address."""
+    """`new_id` makes an unguessable id with a prefix. `tenant_secrets` gives what signs a tenant's calls, by purpose
+    and tenant, the newest first (`signing.tenant_secrets`). `public_url` is how providers reach this daemon; None
+    where the operator named no address."""
 
     http: Http
     clock: Clock
     vault: Vault
     new_id: Callable[[str], str]
-    webhook_secrets: Callable[[str], tuple[str, ...]]
-    recovery_secrets: Callable[[str], tuple[str, ...]]
+    tenant_secrets: Callable[[str, str], tuple[str, ...]]
     public_url: str | None = None
 
     def opened(self, contact: Contact) -> tuple[str, str | None]:

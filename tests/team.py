@@ -45,6 +45,11 @@ class Team:
     def policy(self, policy: Policy) -> None:
         self.world.engine = replace(self.world.engine, policy=policy)
 
+    def chats_by(self, channel: RecordingChannel) -> None:
+        """The chat goes by this channel from here on."""
+        self.chat = channel
+        self.world.engine = replace(self.world.engine, channels={"chat": channel, "phone": self.phone})
+
     async def add_service(self, name: str) -> Service:
         engine = self.world.engine
         service = replace(self.world.service, id=engine.new_id("svc"), name=name)

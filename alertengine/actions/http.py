@@ -55,7 +55,7 @@ class HttpAction:
         self._configured = configured
         self._http = tools.http
         self._clock = tools.clock
-        self._recovery_secrets = tools.recovery_secrets
+        self._tenant_secrets = tools.tenant_secrets
 
     def describe(self, spec: ActionSpec) -> str:
         return f"POST {spec.params['url']}"
@@ -107,7 +107,7 @@ class HttpAction:
         own = self._configured.get(spec.name)
         if own is not None and own.secret is not None and own.url == spec.params["url"]:
             return (own.secret.get_secret_value(),)
-        return self._recovery_secrets(run.tenant_id)
+        return self._tenant_secrets("recovery", run.tenant_id)
 
 
 def request_body(action: str, run: Run, *, dry_run: bool) -> bytes:

@@ -128,7 +128,7 @@ class WebhookChannel:
         if contact.address.startswith(("http://", "https://")) and self._form == "standard":
             # What the operator signs with goes to where the operator says, and nowhere else.
             if contact.given_by is Given.TENANT or not secret:
-                return contact.address, self._tools.webhook_secrets(contact.tenant_id)
+                return contact.address, self._tools.tenant_secrets("webhook", contact.tenant_id)
             return contact.address, (secret,)
         if config is None:
             raise DeliveryError(

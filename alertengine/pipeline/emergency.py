@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from alertengine.core.detection import Trouble
 from alertengine.core.message import Message, MessageKind
@@ -22,15 +22,21 @@ TELL_WITHIN_S = 20.0
 REPEAT_AFTER_S = 300.0
 
 
-async def tell_everyone(
-    engine: Engine, kind: MessageKind, mode: Mode, title: Said, lines: Iterable[Said | str]
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What is told past the outbox: of `service`, while AlertEngine itself is in `mode`."""
+
+    kind: MessageKind
+    title: Said | Trouble
+    lines: tuple[Said | str, ...]
+    mode: Mode
+    service: str = "AlertEngine"
+
+
+async def tell_everyone(engine: Engine, notice: Notice) -> None:
     """Every verified contact of every tenant, by every channel, at once."""
     await remember(engine)
-    said, facts = tuple(lines), {"mode": str(mode), "service": "AlertEngine"}
-    await asyncio.gather(
-        *(tell(engine, tenant, kind, title, said, facts) for tenant in sorted(engine.memory.people))
-    )
+    await asyncio.gather(*(_tell(engine, tenant, notice) for tenant in sorted(engine.memory.people)))
 
 
 async def remember(engine: Engine) -> None:
@@ -51,27 +57,22 @@ async def unrecorded(engine: Engine, service: Service, trouble: Trouble) -> None
     """A service is in trouble and no incident can be opened for it: say at least that."""
     if not engine.worth_noting(f"unrecorded {service.id}", freely=1, every_s=REPEAT_AFTER_S):
         return
-    lines: list[Said | str] = [Said("emergency.by_hand")]
-    if engine.store.trouble:
-        lines.append(engine.store.trouble)
-    facts = {"mode": str(Mode.EMERGENCY), "service": service.name}
+    why = (engine.store.trouble,) if engine.store.trouble else ()
+    notice = Notice(
+        kind=MessageKind.ALERT,
+        title=trouble,
+        lines=(Said("emergency.by_hand"), *why),
+        mode=Mode.EMERGENCY,
+        service=service.name,
+    )
     await remember(engine)
-    await tell(engine, service.tenant_id, MessageKind.ALERT, trouble, tuple(lines), facts)
+    await _tell(engine, service.tenant_id, notice)
 
 
-async def tell(
-    engine: Engine,
-    tenant: str,
-    kind: MessageKind,
-    title: Said | Trouble,
-    lines: tuple[Said | str, ...],
-    facts: Mapping[str, Any],
-) -> None:
+async def _tell(engine: Engine, tenant: str, notice: Notice) -> None:
     """Whoever is known of this tenant, side by side: no channel that breaks or hangs keeps it from others."""
     people = engine.memory.people.get(tenant, [])
-    await asyncio.gather(
-        *(_send(engine, contact, kind, title, lines, facts) for contact in _reachable(people))
-    )
+    await asyncio.gather(*(_send(engine, contact, notice) for contact in _reachable(people)))
 
 
 def _reachable(people: Iterable[Contact]) -> list[Contact]:
@@ -80,19 +81,12 @@ def _reachable(people: Iterable[Contact]) -> list[Contact]:
     return list(found.values())
 
 
-async def _send(
-    engine: Engine,
-    contact: Contact,
-    kind: MessageKind,
-    title: Said | Trouble,
-    lines: tuple[Said | str, ...],
-    facts: Mapping[str, Any],
-) -> None:
+async def _send(engine: Engine, contact: Contact, notice: Notice) -> None:
     try:
         channel = engine.channel_of(contact)
         if channel is None:
             return
-        message = _message(engine, contact, kind, title, lines, facts)
+        message = _message(engine, contact, notice)
         async with asyncio.timeout(TELL_WITHIN_S):
             await channel.send(contact, message, engine.new_id("notice"))
     except (AlertEngineError, TimeoutError) as error:
@@ -101,30 +95,23 @@ async def _send(
         log.exception("%s could not be told directly: the channel broke", contact.id)
 
 
-def _message(
-    engine: Engine,
-    contact: Contact,
-    kind: MessageKind,
-    title: Said | Trouble,
-    lines: tuple[Said | str, ...],
-    facts: Mapping[str, Any],
-) -> Message:
-    words = engine.words(contact)
-    said = title.by(words) if isinstance(title, Said) else title.named(facts["service"], words)
+def _message(engine: Engine, contact: Contact, notice: Notice) -> Message:
+    words, title, mode = engine.words(contact), notice.title, str(notice.mode)
+    said = title.by(words) if isinstance(title, Said) else title.named(notice.service, words)
     who = words("footer.for", name=contact.name)
     return Message(
-        kind=kind,
+        kind=notice.kind,
         incident_id="unrecorded",
         tenant_id=contact.tenant_id,
-        service=facts["service"],
-        severity="critical" if kind is MessageKind.ALERT else "info",
-        stage=facts["mode"],
+        service=notice.service,
+        severity="critical" if notice.kind is MessageKind.ALERT else "info",
+        stage=mode,
         title=said,
-        body=tuple(line if isinstance(line, str) else line.by(words) for line in lines),
-        footer=f"{who} · {facts['mode']}",
+        body=tuple(line if isinstance(line, str) else line.by(words) for line in notice.lines),
+        footer=f"{who} · {mode}",
         url=None,
         at=engine.now(),
         is_test=False,
-        facts={"mode": facts["mode"]},
+        facts={"mode": mode},
         words=words,
     )

@@ -143,10 +143,8 @@ class Engine:
     tokens: TokenSigner
     passes: PassSigner
     vault: Vault
-    webhook_secrets: Callable[[str], tuple[str, ...]]
-    """Sign what goes to a tenant's own URLs, by tenant; the newest first."""
-    recovery_secrets: Callable[[str], tuple[str, ...]]
-    """Sign what an http action runs, by tenant; no tenant knows them."""
+    tenant_secrets: Callable[[str, str], tuple[str, ...]]
+    """What signs a tenant's calls, by purpose and tenant, the newest first: see `signing.tenant_secrets`."""
     base_url: str
     boot: str
     """This life of the daemon."""

@@ -15,7 +15,7 @@ from alertengine.core.said import Said
 from alertengine.core.steady import FOLLOW_S
 from alertengine.errors import AlertEngineError
 from alertengine.pipeline import inquire
-from alertengine.pipeline.emergency import tell_everyone
+from alertengine.pipeline.emergency import Notice, tell_everyone
 from alertengine.pipeline.engine import Engine
 from alertengine.store import tellings
 from alertengine.store.log import SYSTEM_TREE
@@ -124,9 +124,9 @@ def _see_clock(engine: Engine) -> None:
 
 
 async def _tell(engine: Engine, condition: Condition) -> None:
+    kind, title = MessageKind.HEALED, "emergency.ends"
+    lines: tuple[Said | str, ...] = (Said("emergency.over"),)
     if condition.mode is Mode.EMERGENCY:
-        lines: list[Said | str] = [*condition.reasons, Said("emergency.until")]
-        await tell_everyone(engine, MessageKind.ALERT, condition.mode, Said("emergency.begins"), lines)
-    else:
-        ended = Said("emergency.ends")
-        await tell_everyone(engine, MessageKind.HEALED, condition.mode, ended, [Said("emergency.over")])
+        kind, title = MessageKind.ALERT, "emergency.begins"
+        lines = (*condition.reasons, Said("emergency.until"))
+    await tell_everyone(engine, Notice(kind=kind, title=Said(title), lines=lines, mode=condition.mode))

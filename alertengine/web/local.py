@@ -111,7 +111,7 @@ def _secrets(routes: APIRouter, engine: Engine) -> None:
     async def post_webhook_secret(tenant_id: str) -> dict[str, Any]:
         """For whoever receives the tenant's calls, to check their signature."""
         await tenant_of(engine, tenant_id)
-        told, runs = engine.webhook_secrets(tenant_id), engine.recovery_secrets(tenant_id)
+        told, runs = (engine.tenant_secrets(purpose, tenant_id) for purpose in ("webhook", "recovery"))
         return {"tenant_id": tenant_id, "webhook_secret": told[0], "recovery_secret": runs[0]}
 
 

@@ -78,7 +78,7 @@ def _onboarded(engine: Engine, made: Onboarded) -> dict[str, Any]:
     return {
         "tenant_id": made.tenant.id,
         "api_key": made.api_key,
-        "webhook_secret": engine.webhook_secrets(made.tenant.id)[0],
+        "webhook_secret": engine.tenant_secrets("webhook", made.tenant.id)[0],
         "service_id": made.service.id,
         "status": "pending_verification" if pending else "active",
         "contacts_pending": pending,

@@ -43,7 +43,9 @@ def answer(status: int = 200, body: bytes = b"") -> Response:
 
 def action(wire: Wire, secret: str | None = SECRET) -> tuple[HttpAction, ActionSpec]:
     config = Config(kind="http", url=URL, preview_url=f"{URL}/preview", secret=secret)
-    tools = SimpleNamespace(http=wire, clock=SystemClock(), recovery_secrets=lambda tenant: (TENANT_SECRET,))
+    tools = SimpleNamespace(
+        http=wire, clock=SystemClock(), tenant_secrets=lambda purpose, tenant: (TENANT_SECRET,)
+    )
     params = config.model_dump(mode="json", exclude={"secret", "kind"})
     return HttpAction({"failover": config}, tools), ActionSpec(name="failover", kind="http", params=params)
 

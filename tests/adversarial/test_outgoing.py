@@ -102,8 +102,7 @@ async def tools(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tools]:
         clock=SystemClock(),
         vault=Vault("a-secret-of-this-test-0123456789abcdef"),
         new_id=lambda prefix: prefix,
-        webhook_secrets=lambda tenant: ("whsec_c2VjcmV0",),
-        recovery_secrets=lambda tenant: ("whsec_c2VjcmV0",),
+        tenant_secrets=lambda purpose, tenant: ("whsec_c2VjcmV0",),
     )
     await client.close()
 

@@ -63,8 +63,7 @@ async def opened(bench: Bench, public_url: str | None = None) -> AsyncIterator[O
         clock=FakeClock(),
         vault=Vault("v" * 40),
         new_id=lambda prefix: f"{prefix}_1",
-        webhook_secrets=lambda tenant: (webhooks.SECRET,),
-        recovery_secrets=lambda tenant: (webhooks.SECRET,),
+        tenant_secrets=lambda purpose, tenant: (webhooks.SECRET,),
         public_url=public_url,
     )
     try:

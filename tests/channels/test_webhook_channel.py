@@ -49,8 +49,7 @@ def channel(wire: Wire, *, configured: bool = True) -> WebhookChannel:
     tools = SimpleNamespace(
         http=wire,
         clock=SystemClock(),
-        webhook_secrets=lambda tenant: (OWN, OWN_BEFORE),
-        recovery_secrets=lambda tenant: (OWN, OWN_BEFORE),
+        tenant_secrets=lambda purpose, tenant: (OWN, OWN_BEFORE),
         new_id=lambda prefix: prefix,
     )
     config = Config(kind="webhook", url=URL, secret=SECRET) if configured else None

@@ -62,8 +62,7 @@ async def wired(world: World, *, public: bool = True, **benches: Bench) -> Async
             clock=world.clock,
             vault=world.engine.vault,
             new_id=world.engine.new_id,
-            webhook_secrets=lambda tenant: (webhooks.SECRET,),
-            recovery_secrets=lambda tenant: (webhooks.SECRET,),
+            tenant_secrets=lambda purpose, tenant: (webhooks.SECRET,),
             public_url=PUBLIC if public else None,
         )
         spare = RecordingChannel(name="spare", kind="spare")

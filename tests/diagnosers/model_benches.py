@@ -140,8 +140,7 @@ async def built(bench: Bench, server: LoopbackServer, **changes: Any) -> AsyncIt
         clock=SystemClock(),
         vault=Vault("v" * 40),
         new_id=new_id,
-        webhook_secrets=lambda tenant: ("",),
-        recovery_secrets=lambda tenant: ("",),
+        tenant_secrets=lambda purpose, tenant: ("",),
     )
     config = registry.config_model(registry.DIAGNOSERS, bench.kind).model_validate(
         {**bench.settings(server), **changes}

@@ -42,8 +42,7 @@ def chat() -> Amending:
 @pytest.fixture
 async def team(world: World, chat: Amending) -> Team:
     found = await gather_team(world)
-    found.chat = chat
-    world.engine = replace(world.engine, channels={"chat": chat, "phone": found.phone})
+    found.chats_by(chat)
     found.policy(Policy(steps=(EscalationStep(who=("Tariro",)), EscalationStep(after_s=600))))
     return found
 

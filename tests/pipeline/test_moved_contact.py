@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -51,8 +51,7 @@ def chat() -> Amending:
 @pytest.fixture
 async def team(world: World, chat: Amending) -> Team:
     found = await gather_team(world)
-    found.chat = chat
-    world.engine = replace(world.engine, channels={"chat": chat, "phone": found.phone})
+    found.chats_by(chat)
     tariro_and_rudo = EscalationStep(who=("Tariro", "Rudo"))
     found.policy(Policy(steps=(tariro_and_rudo, EscalationStep(after_s=60))))
     return found
