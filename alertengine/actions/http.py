@@ -27,8 +27,8 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["http"]
-    url: str
-    preview_url: str | None = None
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    preview_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     secret: WebhookSecret | None = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     description: str = ""

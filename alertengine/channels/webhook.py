@@ -27,11 +27,11 @@ VALUE_LIMIT = 1000
 
 
 class Config(BaseModel):
-    """`url` takes a POST with the message as JSON; `secret` ("whsec_" and base64) signs it.
+    """`url` takes a POST with the message as JSON; `secret` ("whsec_" and base64) signs it and is needed.
 
     `form` says in whose words: "pagerduty" (its routing key is the `secret`), "teams" and "discord" (their `url`
-    is the secret). With `checkpoint_every_s` the ledger's signed checkpoints are posted to `url` too, no
-    more often than this and only when there is news.
+    is the secret, and they need no other). With `checkpoint_every_s` the ledger's signed checkpoints are posted to
+    `url` too, no more often than this and only when there is news.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

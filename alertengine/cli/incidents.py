@@ -189,7 +189,7 @@ def attempts(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for title in ("at", "to", "by"):
+    for title in ("at", "message", "to", "by"):
         table.add_column(title, no_wrap=True)
     table.add_column("try", justify="right")
     table.add_column("outcome", no_wrap=True)
@@ -198,6 +198,7 @@ def attempts(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         table.add_row(
             styled(moment(row["at"]), "dim"),
+            styled(row["message"].replace("_", " ")),
             styled(row["contact"]),
             styled(row["channel"]),
             styled(row["attempt"]),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alertengine.core.plans import PLANS, Feature, Plan
 
-Number = Annotated[int, Field(ge=1)] | Literal["unlimited"]
+
+def _counted(given: Any) -> Any:
+    """One problem in one sentence, where two types would each tell theirs."""
+    count = int(given) if isinstance(given, str) and given.isdecimal() else given
+    if count != "unlimited" and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+        raise ValueError('should be a whole number from 1 on, or "unlimited"')
+    return count
+
+
+Number = Annotated[Annotated[int, Field(ge=1)] | Literal["unlimited"], BeforeValidator(_counted)]
 
 
 class PlanSection(BaseModel):

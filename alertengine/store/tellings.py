@@ -22,9 +22,11 @@ from alertengine.store.outbox import NOBODY, Delivery
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try, written before it is made. `outcome`: sending, accepted, delivered, read, failed or dead."""
+    """One try, written before it is made. `message`: the kind of what was sent. `outcome`: sending, accepted,
+    delivered, read, failed or dead."""
 
     delivery_id: str
+    message: str
     attempt: int
     channel: str
     provider: str
@@ -37,6 +39,7 @@ class Attempt:
     def to_json(self) -> dict[str, Any]:
         return {
             "delivery_id": self.delivery_id,
+            "message": self.message,
             "channel": self.channel,
             "provider": self.provider,
             "contact": self.contact,
@@ -181,9 +184,10 @@ def asked(tenant: str, incident: str, contact: str) -> Query[list[str]]:
 
 def attempts(tenant: str, incident: str) -> Query[list[Attempt]]:
     return Query(
-        sql="SELECT delivery, attempt, channel, provider, contact, outcome, provider_message_id, error, at"
-        " FROM attempt WHERE delivery IN (SELECT delivery FROM about WHERE tenant = ? AND incident = ?)"
-        " ORDER BY at, delivery, attempt",
+        sql="SELECT a.delivery, d.kind, a.attempt, a.channel, a.provider, a.contact, a.outcome, a.provider_message_id,"
+        " a.error, a.at FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery"
+        " WHERE a.delivery IN (SELECT delivery FROM about WHERE tenant = ? AND incident = ?)"
+        " ORDER BY a.at, a.delivery, a.attempt",
         params=(tenant, incident),
         decode=lambda rows: [_attempt(row) for row in rows],
     )
@@ -210,12 +214,13 @@ def last_outcomes() -> Query[dict[str, tuple[str, str | None]]]:
 def _attempt(row: Row) -> Attempt:
     return Attempt(
         delivery_id=row[0],
-        attempt=row[1],
-        channel=row[2],
-        provider=row[3],
-        contact=row[4],
-        outcome=row[5],
-        provider_message_id=row[6],
-        error=row[7],
-        at=parse_time(row[8]),
+        message=row[1],
+        attempt=row[2],
+        channel=row[3],
+        provider=row[4],
+        contact=row[5],
+        outcome=row[6],
+        provider_message_id=row[7],
+        error=row[8],
+        at=parse_time(row[9]),
     )
