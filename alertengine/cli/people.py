@@ -82,6 +82,8 @@ def email(
         show_json(done)
     else:
         say(f"{name} signs in with {address}." if address else f"{name} does not sign in any more.")
+        if address and not done["sign_in"]:
+            say("There is no provider to sign in by yet: name one in [oidc].")
 
 
 @app.command()
@@ -101,6 +103,8 @@ def shared(
         show_json(done)
     else:
         say(f"{contact} is {'one person' if no else 'read by several'}.")
+        if not no and not done["sign_in"]:
+            say("Nothing can be decided from there: there is no provider to sign in by yet ([oidc]).")
 
 
 def _read_pin() -> str:

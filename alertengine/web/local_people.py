@@ -77,14 +77,21 @@ def _people(routes: APIRouter, engine: Engine) -> None:
         tenant = await the_tenant(engine, body.tenant)
         contact = (await people(engine, tenant, body.name))[0]
         await identity.set_mailbox(engine, contact, body.email, AT_TERMINAL.actor)
-        return {"tenant_id": tenant, "name": contact.name, "email": body.email}
+        signs_in = engine.identities is not None
+        return {"tenant_id": tenant, "name": contact.name, "email": body.email, "sign_in": signs_in}
 
     @routes.post("/people/shared")
     async def post_shared(body: SharedBody) -> dict[str, Any]:
         tenant = await the_tenant(engine, body.tenant)
         found = await people(engine, tenant, body.name)
         await identity.share(engine, found, AT_TERMINAL.actor, shared=body.shared)
-        return {"tenant_id": tenant, "contacts": [c.id for c in found], "shared": body.shared}
+        signs_in = engine.identities is not None
+        return {
+            "tenant_id": tenant,
+            "contacts": [c.id for c in found],
+            "shared": body.shared,
+            "sign_in": signs_in,
+        }
 
 
 async def _listed(engine: Engine, tenant: str) -> list[dict[str, Any]]:
