@@ -10,11 +10,9 @@ from pathlib import Path
 from alertengine.core import merkle
 from alertengine.errors import NotFound, StoreDamaged
 from alertengine.ledger.bundle import Anchor, Bundle, Entry
-from alertengine.ledger.entries import Entries
+from alertengine.ledger.nodes import Nodes
 from alertengine.ledger.note import Checkpoint, parse_checkpoint, split
-from alertengine.ledger.walk import LOWEST_KEPT
 
-_NODE = "SELECT hash FROM node WHERE tree = ? AND level = ? AND idx = ?"
 _OWNER = "SELECT DISTINCT tree FROM event WHERE incident = ?"
 _EVENTS = "SELECT idx, body FROM event WHERE tree = ? AND incident = ? ORDER BY seq"
 
@@ -91,26 +89,3 @@ def _anchor(nodes: Nodes, seen: int, size: int) -> Anchor:
     """Messages carry the log's head as it was when they left: prove each head that an event made."""
     root = merkle.Frontier(seen, [nodes.get(*place) for place in merkle.peak_coordinates(seen)]).root()
     return Anchor(seen, root, tuple(merkle.consistency_proof(nodes.get, seen, size)))
-
-
-class Nodes:
-    """The stored hashes of one tree by level and index."""
-
-    def __init__(self, db: sqlite3.Connection, tree: str) -> None:
-        self._db = db
-        self._tree = tree
-        self._entries = Entries(db, tree)
-
-    def get(self, level: int, index: int) -> bytes:
-        leaf = self._entries.leaf(index) if level == 0 else None
-        if leaf is not None:
-            return leaf
-        row = self._db.execute(_NODE, (self._tree, level, index)).fetchone()
-        if row is None and 0 < level < LOWEST_KEPT:
-            return merkle.node_hash(self.get(level - 1, 2 * index), self.get(level - 1, 2 * index + 1))
-        if row is None:
-            raise StoreDamaged(
-                f"The log of {self._tree} lacks a hash at level {level}: alertengine ledger verify"
-            )
-        hashed: bytes = row[0]
-        return hashed

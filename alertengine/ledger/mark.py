@@ -2,8 +2,8 @@
 
 A store file that was replaced by an older copy still verifies, since everything in it was once true. The mark
 beside it tells; a second one elsewhere tells where the whole folder was put back. A mark is one short write after
-each commit, not synchronised: it may fall behind the store in a power cut, which does no harm, but it can never be
-ahead of it.
+each commit, not synchronised: in a power cut, or by one commit where the process is killed, it may fall behind the
+store, but it can never be ahead of it. So a copy that is older by no more than that is not told from the store.
 """
 
 from __future__ import annotations

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from importlib.resources import files
 
 SCHEMA_VERSION = 3
 FOLDER = files("alertengine.store")
+
+
+def version(db: sqlite3.Connection) -> int:
+    """The schema of this file; 0 is a file without one."""
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return found
 
 
 def script(have: int, wanted: int | None = None) -> str:

@@ -15,7 +15,7 @@ from threading import Lock
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.errors import StoreDamaged, StoreUnavailable
 from alertengine.ledger.entries import Entries
-from alertengine.ledger.export import Nodes
+from alertengine.ledger.nodes import Nodes
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
 from alertengine.ledger.verify import Report
 from alertengine.ledger.walk import Bad
@@ -79,8 +79,9 @@ class Tail:
     def _follow(self, db: sqlite3.Connection, tree: str, note: bytes) -> None:
         seen = self._trees.get(tree, Frontier()).copy()
         entries = Entries(db, tree)
-        for key, _, _, _, _, body, stored in entries.since(seen.size):
-            if key != entries.first + seen.size or (body is not None and leaf_hash(body) != stored):
+        for place, filed, _, _, _, body, stored in entries.since(seen.size):
+            is_next = place == entries.first + seen.size and filed == tree
+            if not is_next or (body is not None and leaf_hash(body) != stored):
                 raise Bad(f"{tree}: entry {seen.size} is missing, or another one than was written", seen.size)
             seen.append(stored)
         try:

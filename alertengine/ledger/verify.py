@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alertengine.ledger import schema
 from alertengine.ledger.lookups import LOOKUPS
 from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
-from alertengine.ledger.schema import SCHEMA_VERSION, script
 from alertengine.ledger.walk import MILESTONE, MILESTONE_EVERY, SYSTEM_TREE, Bad, Walk, walk
 
 _SCHEMA = (
@@ -95,13 +95,15 @@ def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Check
             opened.update(e["data"]["tree"] for _, e in seen.own if e["type"] == "tree_opened")
     missing = sorted((opened | wanted.keys()) - set(trees))
     problems += [Problem(tree, 0, "this whole log is missing") for tree in missing]
-    if not problems and (astray := _kept(db) - sum(tree.size - tree.pruned for tree in reports)):
-        problems.append(Problem(None, None, f"{astray} events are kept that stand in no log"))
+    if not problems and (astray := _kept(db) - sum(tree.size for tree in reports)):
+        problems.append(Problem(None, None, f"of the entries that are kept, {astray} stand in no log"))
     return Report(tuple(reports), tuple(problems))
 
 
 def _kept(db: sqlite3.Connection) -> int:
-    count: int = db.execute("SELECT count(*) FROM event").fetchone()[0]
+    count: int = db.execute(
+        "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM node WHERE level = 0)"
+    ).fetchone()[0]
     return count
 
 
@@ -124,9 +126,9 @@ def _check_pages(db: sqlite3.Connection, path: Path) -> Report:
 
 def _schema_faults(db: sqlite3.Connection) -> list[str]:
     """Tables and guards that are not as the file's schema has them."""
-    version = min(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION)
+    version = min(schema.version(db), schema.SCHEMA_VERSION)
     with closing(sqlite3.connect(":memory:")) as model:
-        model.executescript(script(0, version))
+        model.executescript(schema.script(0, version))
         expected = dict(model.execute(_SCHEMA).fetchall())
     stored = dict(db.execute(_SCHEMA).fetchall())
     if not stored.keys() & expected.keys():
@@ -157,28 +159,23 @@ def _by_tree(anchors: Iterable[Checkpoint]) -> dict[str, list[Checkpoint]]:
 
 
 def _trees(db: sqlite3.Connection) -> list[str]:
-    """Every tree that anything in the file speaks of."""
-    rows = db.execute(
-        "SELECT tree FROM tree UNION SELECT tree FROM event UNION SELECT tree FROM node"
-        " UNION SELECT tree FROM checkpoint UNION SELECT tree FROM milestone ORDER BY 1"
+    """Every tree that anything in the file speaks of, first those that are listed."""
+    listed = [row[0] for row in db.execute("SELECT tree FROM tree ORDER BY tree")]
+    others = db.execute(
+        "SELECT tree FROM event UNION SELECT tree FROM node UNION SELECT tree FROM checkpoint"
+        " UNION SELECT tree FROM milestone EXCEPT SELECT tree FROM tree ORDER BY tree"
     )
-    return [row[0] for row in rows]
+    return [*listed, *(row[0] for row in others)]
 
 
 def _verify_tree(
     db: sqlite3.Connection, tree: str, vkeys: Sequence[str], anchors: Sequence[Checkpoint]
 ) -> Walk:
-    listed = db.execute("SELECT * FROM tree WHERE tree = ?", (tree,))
-    row = listed.fetchone()
-    if row is None:
+    if db.execute("SELECT 1 FROM tree WHERE tree = ?", (tree,)).fetchone() is None:
         raise Bad("the log is not listed, though there is something of it", 0)
     seen = walk(db, tree, frozenset(anchor.size for anchor in anchors))
     size = seen.frontier.size
-    counted = {column[0]: value for column, value in zip(listed.description, row, strict=True)}.get(
-        "size", size
-    )
-    if counted != size:  # schema 1 counted the entries there as well
-        raise Bad(f"the log should have {counted} entries; it has {size}", size)
+    _check_count(db, tree, size)
     keys = Keys(seen.own, vkeys)
     head = _open_head(db, tree, size, keys)
     good = _check_milestones(db, seen, head.origin, keys)
@@ -188,6 +185,15 @@ def _verify_tree(
         _check_anchor(anchor, seen)
     _check_pruned(seen)
     return seen
+
+
+def _check_count(db: sqlite3.Connection, tree: str, size: int) -> None:
+    """Schema 1 counted the entries in `tree` as well."""
+    if schema.version(db) > 1:
+        return
+    counted = db.execute("SELECT size FROM tree WHERE tree = ?", (tree,)).fetchone()[0]
+    if counted != size:
+        raise Bad(f"the log should have {counted} entries; it has {size}", size)
 
 
 class Keys:

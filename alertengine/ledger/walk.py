@@ -87,11 +87,11 @@ def _check_event(seen: Walk, index: int, row: Row) -> bytes:
     leaf = leaf_hash(body)
     if leaf != stored:
         raise Bad(f"entry {index}: its body and its hash do not belong together", index)
+    if tree != seen.tree:
+        raise Bad(f"entry {index} is filed under {tree}", index)
     last_seq, last_hash = seen.heads.get(incident, (0, ""))
     if seq != last_seq + 1:
         raise Bad(f"entry {index} is number {seq} of {incident}; expected {last_seq + 1}", index)
-    if tree != seen.tree:
-        raise Bad(f"entry {index} is filed under {tree}", index)
     if not _ends_as_filed(body, tree, incident, seq, kind, last_hash):
         _compare(index, body, (tree, incident, seq, kind, last_hash))
     seen.heads[incident] = (seq, leaf.hex())

@@ -1,8 +1,8 @@
 """The writer's open transaction: the rows that wait in it, and the way back when a piece of its work fails.
 
 What is appended is written when somebody reads, at the latest before the commit: one statement writes many rows, which
-is most of what a group commit saves. A savepoint is made only for who needs one: most pieces append to one incident
-and are done.
+is most of what a group commit saves. A savepoint is made only where one is needed: most pieces append to one
+incident and are done.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from typing import Any
 
 
 class Rows:
-    """A table's new rows. Those of pieces that are done come first, and so do those that are in the table already."""
+    """A table's new rows, the oldest first: those of finished pieces before the open one's, those in the table before
+    those that wait. Without a savepoint no row of the open piece is in the table."""
 
-    __slots__ = ("_insert", "_safe", "_written", "kept", "rows")
+    __slots__ = ("_at_savepoint", "_insert", "_written", "kept", "rows")
 
     def __init__(self, insert: str) -> None:
         self._insert = insert
         self.rows: list[tuple[Any, ...]] = []
         self.kept = 0
-        """So many belong to pieces that are done."""
+        """How many belong to finished pieces."""
         self._written = 0
-        """So many are in the table,"""
-        self._safe = 0
-        """and so many were when the savepoint was made."""
+        """How many are in the table."""
+        self._at_savepoint = 0
+        """How many were when the savepoint was made; it can be fewer than are kept."""
 
     def write(self, db: sqlite3.Connection) -> None:
         if self._written < len(self.rows):
@@ -32,11 +33,11 @@ class Rows:
             self._written = len(self.rows)
 
     def guard(self) -> None:
-        self._safe = self._written
+        self._at_savepoint = self._written
 
     def undo(self) -> None:
         """What was written since the savepoint waits again."""
-        self._written = self._safe
+        self._written = self._at_savepoint
 
     def drop(self) -> None:
         del self.rows[self.kept :]
@@ -51,7 +52,7 @@ class Batch:
         self._db = db
         self.trees = Rows("INSERT INTO tree (number, tree) VALUES (?, ?)")
         self.events = Rows(
-            "INSERT INTO event (key, tree, incident, seq, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO event (place, tree, incident, seq, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
         self.nodes = Rows("INSERT INTO node (tree, level, idx, hash) VALUES (?, ?, ?, ?)")
         self.milestones = Rows("INSERT INTO milestone (tree, size, note) VALUES (?, ?, ?)")

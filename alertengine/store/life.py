@@ -10,8 +10,8 @@ from datetime import datetime
 from alertengine.core.events import NewEvent, SystemEventType
 from alertengine.core.merkle import Frontier, peak_coordinates
 from alertengine.core.model import parse_time, rfc3339
-from alertengine.ledger.export import Nodes
 from alertengine.ledger.mark import FRESH, Mark, Marks, Seen
+from alertengine.ledger.nodes import Nodes
 from alertengine.store.base import Query
 
 _READ = "SELECT value FROM meta WHERE name = 'incarnation'"
@@ -113,7 +113,7 @@ def _contradicts(db: sqlite3.Connection, mark: Mark) -> str | None:
 def newest() -> Query[datetime | None]:
     """The newest time in the ledger: no event is ever earlier."""
     return Query(
-        sql="SELECT CAST(body AS TEXT) FROM next_key JOIN event ON event.key = next_key.key - 1",
+        sql="SELECT CAST(body AS TEXT) FROM next_place JOIN event ON event.place = next_place.place - 1",
         params=(),
         decode=lambda rows: max((at for row in rows if (at := _time_in(row[0]))), default=None),
     )

@@ -13,8 +13,8 @@ from typing import Any
 from alertengine.core.events import Event, NewEvent, SystemEventType, event_type
 from alertengine.core.merkle import Frontier, leaf_hash, peak_coordinates
 from alertengine.core.model import Actor, parse_time, rfc3339
-from alertengine.ledger.entries import key
-from alertengine.ledger.export import Nodes
+from alertengine.ledger.entries import place_of
+from alertengine.ledger.nodes import Nodes
 from alertengine.ledger.note import CheckpointSigner
 from alertengine.ledger.walk import LEDGER_INCIDENT, LOWEST_KEPT, MILESTONE, MILESTONE_EVERY
 from alertengine.ledger.walk import SYSTEM_TREE as SYSTEM_TREE
@@ -85,6 +85,7 @@ class Ledger:
 
     def __init__(self, db: sqlite3.Connection, signer: CheckpointSigner, host: str) -> None:
         self.batch = Batch(db)
+        """The open transaction's rows; a piece ends in it where it ends in the ledger."""
         self._db = db
         self._signer = signer
         self._host = host
@@ -93,10 +94,10 @@ class Ledger:
         """By which their entries are kept; given once and for all."""
         self._signed: dict[str, int] = {}
         """How long each was at its last commit."""
-        self._grown: dict[str, None] = {}
-        """Those that this batch changed."""
+        self._touched: dict[str, None] = {}
+        """Those that this batch opened, in this order, whether or not they grew."""
         self._before: dict[str, Frontier] = {}
-        """Those that the open piece changed, as they were before it."""
+        """Those that the open piece opened, as they were before it."""
 
     def last(self, tree: str, incident: str) -> tuple[int, str]:
         """The number and the hash of the incident's last event."""
@@ -109,7 +110,7 @@ class Ledger:
     ) -> list[Event]:
         """Add `events` after the incident's `last` one, as `last` gave it."""
         seq, prev = last
-        if not self._open(tree).size:
+        if events and not self._open(tree).size:
             self._announce(tree, at)
         written = rfc3339(at)
         appended = []
@@ -141,7 +142,7 @@ class Ledger:
 
     def _add(self, tree: str, incident: str, seq: int, event: NewEvent, body: bytes) -> bytes:
         leaf, frontier = leaf_hash(body), self._open(tree)
-        place = key(self._numbers[tree], frontier.size)
+        place = place_of(self._numbers[tree], frontier.size)
         self.batch.events.rows.append((place, tree, incident, seq, str(event.type), body, leaf))
         made = frontier.append(leaf)
         if len(made) > LOWEST_KEPT:
@@ -154,9 +155,11 @@ class Ledger:
         """The tree, to be changed by the open piece."""
         if tree in self._before:
             return self._trees[tree]
-        frontier = self._trees.get(tree) or self._load(tree)
+        frontier = self._trees.get(tree)
+        if frontier is None:
+            frontier = self._load(tree)
         self._before[tree] = frontier.copy()
-        self._grown[tree] = None
+        self._touched[tree] = None
         if not frontier.size:
             self.batch.trees.rows.append((self._numbers[tree], tree))
         return frontier
@@ -183,7 +186,7 @@ class Ledger:
     def sign(self) -> None:
         """Write the batch's rows, and one signed checkpoint for each tree that grew in it."""
         self.batch.write()
-        for tree in self._grown:
+        for tree in self._touched:
             frontier, before = self._trees[tree], self._signed[tree]
             if frontier.size > before:
                 sql = _HEAD if before else _FIRST_HEAD
@@ -195,19 +198,19 @@ class Ledger:
     def committed(self) -> tuple[int, str, Frontier] | None:
         """What the batch did: by how many events the store grew, and one of the trees as it is now."""
         total, last = 0, None
-        for tree in self._grown:
+        for tree in self._touched:
             size = self._trees[tree].size
             if size > self._signed[tree]:
                 total, last = total + size - self._signed[tree], tree
                 self._signed[tree] = size
-        self._grown.clear()
+        self._touched.clear()
         self.batch.clear()
         return (total, last, self._trees[last]) if last else None
 
     def rolled_back(self) -> None:
         """Nothing of the batch is left: its trees are read again."""
-        for tree in self._grown:
+        for tree in self._touched:
             del self._trees[tree]
-        self._grown.clear()
+        self._touched.clear()
         self._before.clear()
         self.batch.clear()

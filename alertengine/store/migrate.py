@@ -17,7 +17,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
     A process that dies in it leaves the old schema.
     """
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    version = schema.version(db)
     if version > schema.SCHEMA_VERSION:
         raise SchemaTooNew(
             f"{path} has schema {version}, this AlertEngine knows {schema.SCHEMA_VERSION}. Upgrade AlertEngine; "

@@ -62,7 +62,7 @@ class SqliteTransaction:
         return query.decode(self.db.execute(query.sql, query.params).fetchall())
 
     def execute(self, sql: str, *params: Any) -> int:
-        self._batch.write()
+        self._batch.write()  # first, so that what was kept need not be written again where this piece fails
         self._batch.guard()
         return self.db.execute(sql, params).rowcount
 
@@ -94,13 +94,12 @@ class SqliteTransaction:
         begun = NewEvent(type=SystemEventType.STORE_RESTORED, data={"incarnation": self._incarnation})
         for (tree,) in self.db.execute("SELECT tree FROM tree WHERE tree <> ?", (SYSTEM_TREE,)).fetchall():
             self._ledger.append(tree, LEDGER_INCIDENT, [begun], self._ledger.last(tree, LEDGER_INCIDENT), at)
-        life.end_sessions(self.db, at)
+        life.end_sessions(self.db, at)  # under the savepoint that begin_life made
         if was_ahead:
             life.bring_forward(self.db, at)
 
     def begin_life(self, reason: str, at: datetime) -> None:
         """From here on the store is another one than any copy of it."""
-        self._batch.write()
         self._batch.guard()
         self._incarnation, begun = life.begin(self.db, reason)
         last = self._ledger.last(SYSTEM_TREE, LEDGER_INCIDENT)
@@ -157,12 +156,10 @@ class SqliteStore:
         """Why the last write failed."""
         self._unread: str | None = None
         """Why the last read failed."""
-        self._blind: str | None = None
-        """Why the files could not be looked at the last time; until they can, nothing is written."""
 
     @property
     def trouble(self) -> str | None:
-        return self._writer.sealed or self._failed or self._unread
+        return self._writer.sealed or self._writer.paused or self._failed or self._unread
 
     @property
     def unease(self) -> str | None:
@@ -174,14 +171,14 @@ class SqliteStore:
     async def verify(self) -> Report:
         report = await asyncio.to_thread(verify_file, self.path, [self._vkey], self._tail.heads())
         if not report.verified:
-            if self._blind is None:
+            if self._writer.paused is None:
                 self._distrust(str(report.problems[0]))
         elif not self._tail.heads():
             await asyncio.to_thread(self._tail.begin, report)
         return report
 
     async def watch(self) -> None:
-        if self._writer.sealed != self._blind:
+        if self._writer.sealed:
             return
         taken = self._files.fault()
         if taken:
@@ -190,17 +187,11 @@ class SqliteStore:
         try:
             found = await asyncio.to_thread(self._tail.fault)
         except StoreUnavailable as error:
-            self._look_away(str(error))
+            self._writer.paused = str(error)  # until the files can be looked at again
             return
-        self._look_away(None)
+        self._writer.paused = None
         if found and not self._writer.sealed:
             self._distrust(found)
-
-    def _look_away(self, why: str | None) -> None:
-        """The files cannot be looked at, or can again. What seals the store for another reason stays."""
-        if self._writer.sealed == self._blind:
-            self._writer.sealed = why
-        self._blind = why
 
     def _distrust(self, why: str) -> None:
         self.seal(f"The ledger does not verify: {why}. {RESTORE}")

@@ -30,8 +30,8 @@ class Unit(Protocol):
     def keep(self) -> None: ...
     def drop(self) -> None: ...
     def before_commit(self) -> None: ...
-    def committed(self) -> object:
-        """Whoever waited is answered already."""
+    def committed(self) -> None:
+        """After the commit, once whoever waited was answered."""
 
     def rolled_back(self) -> None: ...
 
@@ -67,7 +67,9 @@ class Writer:
     def __init__(self, open_unit: Callable[[], Unit]) -> None:
         self._open_unit = open_unit
         self.sealed: str | None = None
-        """Why nothing may be written any more, whatever is submitted."""
+        """Why nothing may be written any more, whatever is submitted. Once set it stays."""
+        self.paused: str | None = None
+        """Why nothing may be written for now."""
         self._loop: asyncio.AbstractEventLoop
         self._gathered: list[Piece] = []
         """What was submitted in this turn of the loop."""
@@ -123,10 +125,9 @@ class Writer:
         try:
             done = self._do_all(unit, batch)
         except Exception as error:
-            self._fail(error)
-            done = False
+            done, why = False, self._fail(error)
             for piece in batch:
-                piece.error = piece.error or StoreDamaged(self.sealed)
+                piece.error = piece.error or StoreDamaged(why)
         with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
             self._loop.call_soon_threadsafe(_settle, batch)
         try:
@@ -135,12 +136,13 @@ class Writer:
         except Exception as error:
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
-        """Nobody may wait for ever for a thread that is gone, so it goes on and does nothing any more."""
-        self.sealed = f"AlertEngine itself failed at the store ({error!r}). Start it again."
+    def _fail(self, error: Exception) -> str:
+        """What is in memory may not be what is in the file: write no more. Answer why."""
+        self.sealed = why = f"AlertEngine itself failed at the store ({error!r}). Start it again."
+        return why
 
     def _do_all(self, unit: Unit, batch: list[Piece]) -> bool:
-        """Whether something was committed."""
+        """Whether a transaction was committed."""
         done = self._commit(unit, [piece for piece in batch if not piece.bare])
         for piece in batch:
             if piece.bare:
@@ -166,10 +168,11 @@ class Writer:
 
     def _commit(self, unit: Unit, batch: list[Piece]) -> bool:
         db = unit.db
-        if self.sealed:
+        if not batch:
+            return False
+        if why := self.sealed or self.paused:  # read once: the loop's thread sets them too
             for piece in batch:
-                piece.error = StoreDamaged(self.sealed)
-        if self.sealed or not batch:
+                piece.error = StoreDamaged(why)
             return False
         try:
             db.execute("BEGIN IMMEDIATE")

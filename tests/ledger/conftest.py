@@ -7,7 +7,7 @@ import pytest
 from ledger_file import File
 
 from alertengine.core.events import EventType
-from alertengine.ledger import export, verify, walk
+from alertengine.ledger import nodes, verify, walk
 from alertengine.store import log
 
 
@@ -16,7 +16,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A milestone every four entries, and every hash kept, so that small logs have some."""
     for module in (walk, verify, log):
         monkeypatch.setattr(module, "MILESTONE_EVERY", 4)
-    for module in (walk, export, log):
+    for module in (walk, nodes, log):
         monkeypatch.setattr(module, "LOWEST_KEPT", 1)
 
 

@@ -47,7 +47,9 @@ def shorten(db: sqlite3.Connection, chance: random.Random) -> None:
 def swap(db: sqlite3.Connection, chance: random.Random) -> None:
     one, two = chance.sample(range(head(db, "t_1").size), 2)
     for source, target in ((one, 1000), (two, one), (1000, two)):
-        db.execute("UPDATE event SET key = key - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source))
+        db.execute(
+            "UPDATE event SET place = place - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source)
+        )
 
 
 def rewrite_as(

@@ -134,17 +134,38 @@ def test_removed_entries_are_named(filled: File) -> None:
 def test_an_event_that_stands_in_no_log_is_found(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
         db.execute(
-            "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
-            " SELECT key + (9 << 40), tree, 'inc_z', seq, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0"
+            "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
+            " SELECT place + (9 << 40), tree, 'inc_z', seq, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0"
         )
-        assert "1 events are kept that stand in no log" in verify(db, KEYS).problems[0].reason
+        assert "of the entries that are kept, 1 stand in no log" in verify(db, KEYS).problems[0].reason
+
+
+@pytest.mark.parametrize("number", [0, -1, 1, 9, 1 << 23, 1 << 40])
+def test_a_tree_under_another_number_is_found(filled: File, number: int) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE tree SET number = 99 WHERE number = ?", (number,))
+        db.execute("UPDATE tree SET number = ? WHERE tree = 't_1'", (number,))
+        assert not verify(db, KEYS).verified
+
+
+def test_a_hash_of_no_entry_is_found(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute("INSERT INTO node VALUES ('t_1', 0, -1, zeroblob(32))")
+        assert not verify(db, KEYS).verified
+
+
+def test_an_entry_in_another_tree_is_named_where_it_was(filled: File) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute("UPDATE event SET tree = 'a_1' WHERE tree = 't_1' AND idx = 2")
+        assert first(verify(db, KEYS)) == ("t_1", 2)
 
 
 def test_two_entries_that_changed_places_are_named(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
         for source, target in ((1, 100), (5, 1), (100, 5)):
             db.execute(
-                "UPDATE event SET key = key - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source)
+                "UPDATE event SET place = place - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source)
             )
         assert first(verify(db, KEYS)) == ("t_1", 1)
 
@@ -314,10 +335,11 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
     [
         "UPDATE event SET body = x'00' WHERE idx = 0",
         "DELETE FROM event WHERE idx = 0",
-        "INSERT OR REPLACE INTO event (key, tree, incident, seq, type, body, hash)"
-        " SELECT key, tree, incident, seq, type, x'00', hash FROM event WHERE idx = 0",
-        "INSERT OR REPLACE INTO event (key, tree, incident, seq, type, body, hash) SELECT next_key.key, tree, incident,"
-        " seq, type, x'00', hash FROM event JOIN next_key USING (tree) WHERE idx = 0",
+        "INSERT OR REPLACE INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT place, tree, incident, seq, type, x'00', hash FROM event WHERE idx = 0",
+        "INSERT OR REPLACE INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT next_place.place, tree, incident, seq, type, x'00', hash"
+        " FROM event JOIN next_place USING (tree) WHERE idx = 0",
         "UPDATE node SET hash = zeroblob(32)",
         "DELETE FROM node",
         "INSERT OR REPLACE INTO node SELECT tree, level, idx, zeroblob(32) FROM node",
@@ -330,12 +352,14 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
         "UPDATE milestone SET note = x'00'",
         "INSERT OR REPLACE INTO milestone SELECT tree, size, x'00' FROM milestone",
         "UPDATE checkpoint SET size = size + 1",
-        "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
-        " SELECT key + 99, tree, incident, 99, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
-        "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
-        " SELECT key + (9 << 40), 't_9', incident, 1, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
-        "INSERT INTO event (key, tree, incident, seq, type, body, hash) SELECT next_key.key, 't_2', incident, 1, type,"
-        " body, hash FROM event JOIN next_key USING (tree) WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT place + 99, tree, incident, 99, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT place + (9 << 40), 't_9', incident, 1, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT next_place.place, 't_2', incident, 1, type, body, hash"
+        " FROM event JOIN next_place USING (tree) WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO node SELECT '_system', 0, place, hash FROM event WHERE tree = 't_2' AND idx = 0",
         "UPDATE tree SET tree = 't_9' WHERE tree = 't_1'",
         "DELETE FROM tree",
         "INSERT OR REPLACE INTO tree VALUES (9, 't_1')",

@@ -12,6 +12,8 @@ from test_life import SIGNER, add, opened
 
 from alertengine.errors import SchemaTooNew, StoreDamaged, StoreUnavailable
 from alertengine.ledger import schema
+from alertengine.ledger.bundle import check, render
+from alertengine.ledger.export import export_file
 from alertengine.ledger.mark import FRESH, Mark
 from alertengine.ledger.verify import verify_file
 from alertengine.store import incidents
@@ -35,6 +37,14 @@ async def test_a_store_of_every_released_schema_comes_up_to_date(stored: Path, p
         assert [e.seq for e in await store.fetch(incidents.events("t_1", "inc_stored"))] == [1, 2, 3]
         await add(store, "inc_new")
         assert (await store.verify()).problems == ()
+
+
+@pytest.mark.parametrize("stored", DATABASES, ids=lambda stored: stored.name)
+def test_a_store_of_every_released_schema_is_read_as_it_is(stored: Path, path: Path) -> None:
+    path.write_bytes(gzip.decompress(stored.read_bytes()))
+    assert verify_file(path, [SIGNER.vkey]).problems == ()
+    evidence = check(render(export_file(path, "inc_stored", [SIGNER.vkey])), [SIGNER.vkey])
+    assert [event["seq"] for event in evidence.events] == [1, 2, 3]
 
 
 def test_every_schema_before_this_one_is_stored() -> None:

@@ -78,6 +78,11 @@ async def test_events_are_read_as_they_were_written(store: Store) -> None:
     assert appended[2].actor == HUMAN
 
 
+async def test_an_append_of_nothing_leaves_no_trace(store: Store) -> None:
+    await append(store, "inc_a", tenant="t_new")
+    assert (await store.verify()).problems == ()
+
+
 async def test_a_stale_writer_loses(store: Store) -> None:
     await append(store, "inc_a", detected())
     for expected in (0, 2, -1):

@@ -69,10 +69,12 @@ class StoreMachine(RuleBasedStateMachine):
             expected = len(history) + (how == "stale")
             try:
                 self.unit.append(*key, [event], expected, self.at)
-                if how == "fail":
+                if "read" in how:  # what waits is written, within this piece
+                    assert len(self.unit.fetch(incidents.events(*key))) == expected + 1
+                if "fail" in how:
                     raise LookupError
             except (Stale, SlotTaken, LookupError):
-                assert how != "well"
+                assert how not in ("well", "read")
                 self.unit.drop()
             else:
                 self.unit.keep()
@@ -81,7 +83,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(
         steps=st.lists(
-            st.tuples(TENANTS, INCIDENTS, st.sampled_from(["well", "well", "fail", "stale"])), max_size=8
+            st.tuples(TENANTS, INCIDENTS, st.sampled_from(["well", "read", "fail", "read, fail", "stale"])),
+            max_size=8,
         )
     )
     def commit(self, steps: list[tuple[str, str, str]]) -> None:

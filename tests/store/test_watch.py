@@ -87,11 +87,12 @@ async def test_a_file_that_goes_is_noticed_at_the_next_look(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO event (key, tree, incident, seq, type, body, hash)"
-        " SELECT key + 3, tree, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT place + 3, tree, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
         "DELETE FROM event WHERE tree = 't_1' AND idx = 2",
         "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND idx = 2",
         "UPDATE event SET hash = zeroblob(32) WHERE tree = 't_1' AND idx = 2",
+        "UPDATE event SET tree = 't_2', seq = 9 WHERE tree = 't_1' AND idx = 2",
         "DELETE FROM checkpoint WHERE tree = 't_1'",
         "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), '/t_1', '/t_9') AS BLOB) WHERE tree = 't_1'",
         "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE tree = '_system') WHERE tree = 't_1'",
@@ -130,7 +131,7 @@ async def test_a_history_that_is_signed_anew_contradicts_what_the_process_saw(pa
             for name in ("x", "y", "z"):
                 await add(forged, f"inc_{name}")
         tables = dict.fromkeys(("tree", "event", "node", "checkpoint", "milestone", "incident"), "*")
-        tables["event"] = "key, tree, incident, seq, type, body, hash"
+        tables["event"] = "place, tree, incident, seq, type, body, hash"
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             guards = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
             db.execute(f"ATTACH '{other}' AS o")
