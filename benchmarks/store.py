@@ -100,7 +100,8 @@ class Aio:
 
 
 class Ours:
-    name = "AlertEngine's store"
+    def __init__(self, name: str = "AlertEngine", tenants: int = 1) -> None:
+        self.name, self.tenants = name, tenants
 
     async def open(self, path: Path) -> None:
         self.n, self.path = 0, path
@@ -111,7 +112,8 @@ class Ours:
         n, self.n = self.n, self.n + 1
         kind = EventType.ALERT_ACCEPTED if n % 8 else EventType.INCIDENT_DETECTED
         event = NewEvent(type=kind, data=data(n))
-        await self.store.transact(lambda tx: tx.append("t_1", f"inc_{n // 8}", [event], n % 8, AT))
+        tenant = f"t_{n // 8 % self.tenants + 1}"
+        await self.store.transact(lambda tx: tx.append(tenant, f"inc_{n // 8}", [event], n % 8, AT))
 
     async def close(self) -> None:
         await self.store.close()
@@ -155,29 +157,28 @@ def percentile(values: list[float], share: float) -> float:
 
 
 async def throughput(folder: Path, rounds: int, seconds: float) -> None:
-    cases = [(Plain, 1), (Aio, 1), (Ours, 1), (Ours, 10), (Ours, 100)]
-    opened = []
-    for n, (kind, count) in enumerate(cases):
-        store = kind()
+    one, ten = "AlertEngine, 1 tenant", "AlertEngine, 10 tenants"
+    cases = [(Plain(), 1), (Aio(), 1), (Ours(one), 1), (Ours(one), 10), (Ours(one), 100)]
+    cases += [(Ours(ten, 10), 1), (Ours(ten, 10), 100)]
+    for n, (store, _) in enumerate(cases):
         await store.open(folder / f"{n}.db")
-        opened.append((store, count))
-    rates: dict[tuple[str, int], list[float]] = {(store.name, count): [] for store, count in opened}
+    rates: dict[tuple[str, int], list[float]] = {(store.name, count): [] for store, count in cases}
     latency: list[float] = []
     for n in range(rounds):
-        for store, count in opened if n % 2 else opened[::-1]:
+        for store, count in cases if n % 2 else cases[::-1]:
             rates[store.name, count].append((await callers(store.append, count, seconds))[0])
-        latency += await paced(opened[2][0].append, 500, seconds)
+        latency += await paced(cases[2][0].append, 500, seconds)
     middle = {case: statistics.median(values) for case, values in rates.items()}
     for (name, count), rate in middle.items():
         print(f"{name:30} {count:4} callers {rate:9.0f} events/s")
     plain, aio = middle[Plain.name, 1], middle[Aio.name, 1]
-    print(f"RATIO alone / sqlite3           {middle[Ours.name, 1] / plain:6.2f}  (goal 0.5)")
-    print(f"RATIO 10 callers / aiosqlite    {middle[Ours.name, 10] / aio:6.2f}  (goal 4)")
-    print(f"RATIO 100 callers / aiosqlite   {middle[Ours.name, 100] / aio:6.2f}  (goal 10)")
+    print(f"RATIO alone / sqlite3           {middle[one, 1] / plain:6.2f}  (goal 0.5)")
+    print(f"RATIO 10 callers / aiosqlite    {middle[one, 10] / aio:6.2f}  (goal 4)")
+    print(f"RATIO 100 callers / aiosqlite   {middle[one, 100] / aio:6.2f}  (goal 10)")
     print(
         f"at 500 a second: p50 {percentile(latency, 0.5):.2f} ms, p99 {percentile(latency, 0.99):.2f} ms (goal 10)"
     )
-    for store, _ in opened:
+    for store, _ in cases:
         await store.close()
 
 

@@ -21,6 +21,7 @@ from alertengine.ledger.verify import Report
 from alertengine.ledger.walk import Bad
 
 _HEADS = "SELECT tree, note FROM checkpoint"
+_SIZES = "SELECT tree, place & 0xFFFFFFFFFF FROM next_place"
 
 
 class Tail:
@@ -55,13 +56,15 @@ class Tail:
         try:
             with self._looking, closing(self._open()) as db:
                 db.execute("BEGIN")  # one moment of the file
-                notes = dict(db.execute(_HEADS).fetchall())
+                notes, sizes = dict(db.execute(_HEADS).fetchall()), dict(db.execute(_SIZES).fetchall())
                 gone = sorted(self._trees.keys() - notes.keys())
                 if gone:
                     return f"the log of {gone[0]} is gone"
-                for tree, note in notes.items():
-                    if note != self._notes.get(tree):
-                        self._follow(db, tree, note)
+                for tree in notes.keys() | sizes.keys():
+                    if tree not in notes or tree not in sizes:
+                        return f"the log of {tree} is not listed and signed, as each is"
+                    if notes[tree] != self._notes.get(tree) or sizes[tree] != self._trees[tree].size:
+                        self._follow(db, tree, notes[tree])
         except Bad as bad:
             return str(bad)
         except sqlite3.OperationalError as error:
@@ -71,6 +74,8 @@ class Tail:
             ) from error
         except (sqlite3.Error, StoreDamaged) as error:
             return f"{self._path} cannot be read ({error})"
+        except Exception as error:  # a forgery can be of any type and size
+            return f"{self._path} cannot be followed: {error!r:.200}"
         return None
 
     def _open(self) -> sqlite3.Connection:

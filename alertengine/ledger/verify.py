@@ -16,7 +16,7 @@ from alertengine.ledger.note import Checkpoint, NoteError, open_checkpoint
 from alertengine.ledger.walk import MILESTONE, MILESTONE_EVERY, SYSTEM_TREE, Bad, Walk, walk
 
 _SCHEMA = (
-    "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*'"
 )
 
 
@@ -90,6 +90,10 @@ def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Check
             seen = _verify_tree(db, tree, vkeys, wanted.get(tree, []))
         except Bad as bad:
             problems.append(Problem(tree, bad.index, str(bad)))
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # a forgery can be of any type, size and depth
+            problems.append(Problem(tree, None, f"the log cannot be read: {error!r:.200}"))
         else:
             reports.append(TreeReport(tree, seen.frontier.size, len(seen.pruned), seen.frontier.root()))
             opened.update(e["data"]["tree"] for _, e in seen.own if e["type"] == "tree_opened")
@@ -102,7 +106,7 @@ def verify(db: sqlite3.Connection, vkeys: Sequence[str], anchors: Iterable[Check
 
 def _kept(db: sqlite3.Connection) -> int:
     count: int = db.execute(
-        "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM node WHERE level = 0)"
+        "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM node WHERE level <= 0)"
     ).fetchone()[0]
     return count
 
@@ -116,6 +120,8 @@ def _reading(path: Path, work: Callable[[sqlite3.Connection], Report]) -> Report
             return work(db)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return Report((), (Problem(None, None, f"{path} is damaged or no store: {error}"),))
+    except Exception as error:
+        return Report((), (Problem(None, None, f"{path} cannot be verified: {error!r:.200}"),))
 
 
 def _check_pages(db: sqlite3.Connection, path: Path) -> Report:

@@ -26,6 +26,9 @@ LEDGER_INCIDENT = "_ledger"
 LOWEST_KEPT = 4
 """Hashes of perfect subtrees are kept from this level on; those below are made of at most eight leaves when needed."""
 
+HIGHEST = 40
+"""No tree has entries enough for a subtree of a higher level."""
+
 _SALT_CHARS = 22
 
 
@@ -92,13 +95,20 @@ def _check_event(seen: Walk, index: int, row: Row) -> bytes:
     last_seq, last_hash = seen.heads.get(incident, (0, ""))
     if seq != last_seq + 1:
         raise Bad(f"entry {index} is number {seq} of {incident}; expected {last_seq + 1}", index)
-    if not _ends_as_filed(body, tree, incident, seq, kind, last_hash):
+    if _spelt_otherwise(f"{tree}{incident}{kind}") or not _ends_as_filed(
+        body, tree, incident, seq, kind, last_hash
+    ):
         _compare(index, body, (tree, incident, seq, kind, last_hash))
     seen.heads[incident] = (seq, leaf.hex())
     seen.last[incident] = body
     if incident == LEDGER_INCIDENT:
         seen.own.append((index, json.loads(body)))
     return leaf
+
+
+def _spelt_otherwise(names: str) -> bool:
+    """In JSON these names are spelt otherwise than as they are."""
+    return '"' in names or "\\" in names
 
 
 def _ends_as_filed(body: bytes, tree: str, incident: str, seq: int, kind: str | None, before: str) -> bool:
@@ -138,6 +148,8 @@ class _Levels:
             )
             for (level,) in found.fetchall()
         }
+        if any(level > HIGHEST for level in self._rows):
+            raise Bad(f"there is a hash at level {max(self._rows)}, but no log has so many entries")
         self._next = {level: next(rows, None) for level, rows in self._rows.items()}
 
     def check(self, made: list[tuple[int, int, bytes]]) -> None:

@@ -83,7 +83,7 @@ def restore(place: Place, source: Path, now: datetime) -> Report:
             place.mark_file,
         )
     except BaseException:
-        for file in [*written, *place.store.parent.glob(f"{place.store.name}-*")]:
+        for file in [*written, *place.store.parent.glob(f"{place.store.name}[-.]*")]:
             file.unlink(missing_ok=True)
         raise
     sync_directory(place.data_dir)

@@ -22,7 +22,12 @@ CREATE TABLE new_event (
 ) STRICT;
 INSERT INTO new_event (place, tree, incident, seq, type, body, hash)
 SELECT number << 40 | idx, tree, incident, seq, type, body, hash
-FROM new_tree CROSS JOIN event USING (tree) ORDER BY number, idx;
+FROM new_tree CROSS JOIN event USING (tree) WHERE idx BETWEEN 0 AND 0xFFFFFFFFFF ORDER BY number, idx;
+
+-- An entry that stands in no log has no place here: such a file is refused as it is, and not put right in silence.
+CREATE TABLE lost (entries INTEGER CHECK (entries = 0)) STRICT;
+INSERT INTO lost SELECT (SELECT count(*) FROM event) - (SELECT count(*) FROM new_event);
+DROP TABLE lost;
 
 -- These name tables that are exchanged now, and would keep SQLite from renaming the new ones.
 DROP TRIGGER node_new;

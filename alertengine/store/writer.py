@@ -188,9 +188,20 @@ class Writer:
                 # After a failed fsync the system may call pages clean that never reached the disk, so that
                 # the next one would succeed and mean nothing.
                 self.sealed = f"The disk failed under the store ({error}). Check it, then start again."
+            if isinstance(
+                error, sqlite3.IntegrityError
+            ):  # what was refused follows on what this process wrote
+                self.sealed = (
+                    f"The store is not as it was left ({error}): something else wrote to it. "
+                    "Restore it: alertengine restore FILE"
+                )
             for piece in batch:
                 piece.error = piece.error or unavailable(error)
             return False
+        except Exception:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
         return True
 
 
@@ -200,6 +211,8 @@ def _do(unit: Unit, piece: Piece) -> None:
     except sqlite3.OperationalError:
         raise  # the disk or the file: nothing of the batch can be kept
     except Exception as error:
+        if not unit.db.in_transaction:
+            raise  # SQLite gave up the whole batch
         piece.error = error
         unit.drop()
     else:
@@ -211,6 +224,8 @@ def _do_bare(unit: Unit, piece: Piece) -> None:
         piece.result = piece.work(unit.db)
     except sqlite3.Error as error:
         piece.error = unavailable(error)
+    except Exception as error:
+        piece.error = error
 
 
 def unavailable(error: sqlite3.Error) -> StoreUnavailable:

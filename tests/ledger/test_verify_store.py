@@ -149,6 +149,39 @@ def test_a_tree_under_another_number_is_found(filled: File, number: int) -> None
         assert not verify(db, KEYS).verified
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO node VALUES ('t_1', 20000, 1, zeroblob(32))",
+        "INSERT INTO node VALUES ('t_1', 1 << 62, 1, zeroblob(32))",
+        "INSERT INTO node VALUES ('t_1', 4, -1, zeroblob(32))",
+        "UPDATE checkpoint SET size = 1 << 62 WHERE tree = 't_1'",
+        "INSERT INTO tree VALUES (8388607, 'evil')",
+    ],
+)
+def test_a_forgery_beyond_all_bounds_is_a_finding_and_no_fault(filled: File, statement: str) -> None:
+    with closing(in_memory(filled.path)) as db:
+        db.execute(statement)
+        assert not verify(db, KEYS).verified
+
+
+@pytest.mark.parametrize("data", [b"{" * 3000, b"[" * 200_000])
+def test_a_body_that_no_parser_takes_is_a_finding(filled: File, data: bytes) -> None:
+    with closing(in_memory(filled.path)) as db:
+        row = "tree = '_system' AND idx = 1"
+        body = db.execute(f"SELECT body FROM event WHERE {row}").fetchone()[0]
+        body = data + body[body.index(b',"incident_id"') :]
+        db.execute(f"UPDATE event SET body = ?, hash = ? WHERE {row}", (body, merkle.leaf_hash(body)))
+        assert not verify(db, KEYS).verified
+
+
+def test_a_guard_of_somebody_else_s_is_found(filled: File) -> None:
+    filled.db.execute(
+        "CREATE TRIGGER sqliteXspend AFTER UPDATE ON link BEGIN UPDATE link SET used_at = NULL; END"
+    )
+    assert "sqliteXspend does not belong here" in str(verify_file(filled.path, KEYS).problems[0])
+
+
 def test_a_hash_of_no_entry_is_found(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
         db.execute("INSERT INTO node VALUES ('t_1', 0, -1, zeroblob(32))")

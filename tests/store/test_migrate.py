@@ -47,6 +47,26 @@ def test_a_store_of_every_released_schema_is_read_as_it_is(stored: Path, path: P
     assert [event["seq"] for event in evidence.events] == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE event SET idx = idx | 1 << 40 WHERE tree = 't_1' AND idx = 2",
+        "DELETE FROM tree WHERE tree = 't_1'",
+    ],
+)
+async def test_an_entry_that_has_no_place_in_the_new_schema_is_not_dropped(
+    path: Path, statement: str
+) -> None:
+    path.write_bytes(gzip.decompress(DATABASES[-1].read_bytes()))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute(statement)
+    with pytest.raises(StoreDamaged, match="restore FILE"):
+        connect(path)
+    assert version(path) == schema.SCHEMA_VERSION - 1
+
+
 def test_every_schema_before_this_one_is_stored() -> None:
     assert [stored.name for stored in DATABASES] == [
         f"schema_{version}.db.gz" for version in range(1, schema.SCHEMA_VERSION)

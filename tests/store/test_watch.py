@@ -111,6 +111,34 @@ async def test_an_edit_of_the_newest_entries_is_noticed_at_the_next_look(path: P
         assert "does not verify" in await refused(store)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
+        " SELECT place + 1, tree, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        "INSERT INTO tree VALUES (9, 't_9')",
+    ],
+)
+async def test_what_is_slipped_in_without_a_signature_is_noticed(path: Path, statement: str) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+        assert (await store.verify()).verified
+        await store.watch()
+        assert store.trouble is None
+        by_hand(path, statement)
+        await store.watch()
+        assert "does not verify" in await refused(store)
+
+
+async def test_what_the_guards_refuse_seals_the_store(path: Path) -> None:
+    async with opened(path) as store:
+        await add(store, "inc_a")
+        by_hand(path, "UPDATE event SET place = place + 1 WHERE tree = 't_1' AND idx = 0")
+        with pytest.raises(StoreUnavailable):
+            await add(store, "inc_b")
+        assert "something else wrote to it" in await refused(store)
+
+
 async def test_an_older_entry_that_was_changed_is_found_by_the_next_whole_verification(path: Path) -> None:
     async with opened(path) as store:
         await add(store, "inc_a")
