@@ -60,7 +60,7 @@ class Tail:
                 gone = sorted(self._trees.keys() - notes.keys())
                 if gone:
                     return f"the log of {gone[0]} is gone"
-                for tree in notes.keys() | sizes.keys():
+                for tree in sorted(notes.keys() | sizes.keys()):
                     if tree not in notes or tree not in sizes:
                         return f"the log of {tree} is not listed and signed, as each is"
                     if notes[tree] != self._notes.get(tree) or sizes[tree] != self._trees[tree].size:

@@ -26,7 +26,7 @@ LEDGER_INCIDENT = "_ledger"
 LOWEST_KEPT = 4
 """Hashes of perfect subtrees are kept from this level on; those below are made of at most eight leaves when needed."""
 
-HIGHEST = 40
+_HIGHEST = 40
 """No tree has entries enough for a subtree of a higher level."""
 
 _SALT_CHARS = 22
@@ -148,7 +148,7 @@ class _Levels:
             )
             for (level,) in found.fetchall()
         }
-        if any(level > HIGHEST for level in self._rows):
+        if any(level > _HIGHEST for level in self._rows):
             raise Bad(f"there is a hash at level {max(self._rows)}, but no log has so many entries")
         self._next = {level: next(rows, None) for level, rows in self._rows.items()}
 

@@ -184,25 +184,30 @@ class Writer:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             unit.rolled_back()
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
-                # After a failed fsync the system may call pages clean that never reached the disk, so that
-                # the next one would succeed and mean nothing.
-                self.sealed = f"The disk failed under the store ({error}). Check it, then start again."
-            if isinstance(
-                error, sqlite3.IntegrityError
-            ):  # what was refused follows on what this process wrote
-                self.sealed = (
-                    f"The store is not as it was left ({error}): something else wrote to it. "
-                    "Restore it: alertengine restore FILE"
-                )
+            refusal = self._refusal(error)
             for piece in batch:
-                piece.error = piece.error or unavailable(error)
+                piece.error = piece.error or refusal
             return False
         except Exception:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
         return True
+
+    def _refusal(self, error: sqlite3.Error) -> StoreUnavailable:
+        """What is told to those whose transaction failed; where none can be trusted any more, nothing is written."""
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            # After a failed fsync the system may call pages clean that never reached the disk, so that
+            # the next one would succeed and mean nothing.
+            self.sealed = f"The disk failed under the store ({error}). Check it, then start again."
+        elif isinstance(error, sqlite3.IntegrityError):
+            # What follows on what this process wrote was refused.
+            self.sealed = why = (
+                f"The store is not as it was left ({error}): something else wrote to it. "
+                "Restore it: alertengine restore FILE"
+            )
+            return StoreDamaged(why)
+        return unavailable(error)
 
 
 def _do(unit: Unit, piece: Piece) -> None:
