@@ -121,7 +121,8 @@ def free_port(wanted: int) -> int:
 def _app(port: int, secret: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The payments service, alone in its process group, so that nothing of it stays behind."""
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "alertengine.demo.payments", str(port), str(folder)],
+        # -P: what lies in the folder that this was called from is none of its modules.
+        [sys.executable, "-P", "-m", "alertengine.demo.payments", str(port), str(folder)],
         env={
             **os.environ,
             "ALERTENGINE_SECRET": secret,
