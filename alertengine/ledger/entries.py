@@ -63,3 +63,9 @@ class Entries:
             sql = "SELECT hash FROM event WHERE tree = ? AND idx = ?"
             row = self._db.execute(sql, (self._tree, index)).fetchone()
         return row[0] if row else None
+
+    def of_incident(self, incident: str) -> list[tuple[int, bytes]]:
+        """Index and body of each of an incident's events, in order."""
+        at = "place" if self._by_place else "idx"
+        sql = f"SELECT {at} - ?, body FROM event WHERE tree = ? AND incident = ? ORDER BY seq"  # noqa: S608
+        return self._db.execute(sql, (self.first, self._tree, incident)).fetchall()

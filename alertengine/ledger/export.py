@@ -10,11 +10,11 @@ from pathlib import Path
 from alertengine.core import merkle
 from alertengine.errors import NotFound, StoreDamaged
 from alertengine.ledger.bundle import Anchor, Bundle, Entry
+from alertengine.ledger.entries import Entries
 from alertengine.ledger.nodes import Nodes
 from alertengine.ledger.note import Checkpoint, parse_checkpoint, split
 
 _OWNER = "SELECT DISTINCT tree FROM event WHERE incident = ?"
-_EVENTS = "SELECT idx, body FROM event WHERE tree = ? AND incident = ? ORDER BY seq"
 
 
 def export_file(path: Path, incident: str, vkeys: Sequence[str], tenant: str | None = None) -> Bundle:
@@ -45,7 +45,7 @@ def export(db: sqlite3.Connection, tree: str, incident: str, vkeys: Sequence[str
     note = checkpoint_note(db, tree)
     size = read_head(note).size
     nodes = Nodes(db, tree)
-    rows = db.execute(_EVENTS, (tree, incident)).fetchall()
+    rows = Entries(db, tree).of_incident(incident)
     return Bundle(
         tenant_id=tree,
         incident_id=incident,

@@ -17,8 +17,7 @@ CREATE TABLE new_event (
     seq      INTEGER NOT NULL,
     type     TEXT NOT NULL,
     body     BLOB NOT NULL,
-    hash     BLOB NOT NULL CHECK (length(hash) = 32),
-    idx      INTEGER NOT NULL AS (place & 0xFFFFFFFFFF)
+    hash     BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 INSERT INTO new_event (place, tree, incident, seq, type, body, hash)
 SELECT number << 40 | idx, tree, incident, seq, type, body, hash
@@ -64,7 +63,9 @@ CREATE TRIGGER event_unchanged BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'ledger: an event never changes'); END;
 -- Pruning moves an entry's hash into node, level 0; only then may its body go.
 CREATE TRIGGER event_stays BEFORE DELETE ON event
-WHEN NOT EXISTS (SELECT 1 FROM node WHERE tree = OLD.tree AND level = 0 AND idx = OLD.idx AND hash = OLD.hash)
+WHEN NOT EXISTS (
+      SELECT 1 FROM node
+      WHERE tree = OLD.tree AND level = 0 AND idx = OLD.place & 0xFFFFFFFFFF AND hash = OLD.hash)
   OR OLD.place + 1 = (SELECT place FROM next_place WHERE tree = OLD.tree)
 BEGIN SELECT RAISE(ABORT, 'ledger: an event stays'); END;
 
@@ -72,7 +73,7 @@ CREATE TRIGGER node_new BEFORE INSERT ON node
 WHEN EXISTS (SELECT 1 FROM node WHERE tree = NEW.tree AND level = NEW.level AND idx = NEW.idx)
   OR (NEW.level = 0 AND NOT EXISTS (
       SELECT 1 FROM tree JOIN event ON place = number << 40 | NEW.idx
-      WHERE tree.tree = NEW.tree AND idx = NEW.idx AND hash = NEW.hash))
+      WHERE tree.tree = NEW.tree AND NEW.idx BETWEEN 0 AND 0xFFFFFFFFFF AND hash = NEW.hash))
 BEGIN SELECT RAISE(ABORT, 'ledger: a node is written once'); END;
 
 CREATE TRIGGER checkpoint_new BEFORE INSERT ON checkpoint

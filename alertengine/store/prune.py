@@ -79,7 +79,7 @@ def _told_of(tenant: str, incident: str) -> Query[list[str]]:
 
 def _entries(tenant: str, incident: str) -> Query[list[tuple[int, bytes]]]:
     return Query(
-        sql="SELECT idx, hash FROM event WHERE tree = ? AND incident = ? ORDER BY idx",
+        sql="SELECT place & 0xFFFFFFFFFF, hash FROM event WHERE tree = ? AND incident = ? ORDER BY place",
         params=(tenant, incident),
         decode=lambda rows: [(row[0], row[1]) for row in rows],
     )

@@ -27,7 +27,7 @@ def executions(tenant: str, service_id: str, but: str) -> Query[list[Event]]:
             SELECT id FROM incident i WHERE tenant = ? AND service_id = ? AND id <> ? AND is_test = 0
             AND EXISTS (SELECT 1 FROM execution x WHERE x.tenant = i.tenant AND x.incident = i.id)
             ORDER BY opened_at DESC LIMIT ?)
-        ORDER BY idx
+        ORDER BY place
     """  # noqa: S608
     return Query(
         sql=sql,

@@ -79,5 +79,4 @@ def in_memory(path: Path) -> sqlite3.Connection:
 
 
 def columns_of(db: sqlite3.Connection, table: str) -> list[str]:
-    """Those that are stored, and not computed from others."""
     return [column[1] for column in db.execute(f"PRAGMA table_info({table})")]

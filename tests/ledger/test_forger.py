@@ -35,7 +35,8 @@ def remove(db: sqlite3.Connection, chance: random.Random) -> None:
     size = head(db, tree).size
     first = chance.randrange(size)
     db.execute(
-        "DELETE FROM event WHERE tree = ? AND idx BETWEEN ? AND ?", (tree, first, first + chance.randrange(3))
+        "DELETE FROM event WHERE tree = ? AND place & 0xFFFFFFFFFF BETWEEN ? AND ?",
+        (tree, first, first + chance.randrange(3)),
     )
 
 
@@ -48,7 +49,8 @@ def swap(db: sqlite3.Connection, chance: random.Random) -> None:
     one, two = chance.sample(range(head(db, "t_1").size), 2)
     for source, target in ((one, 1000), (two, one), (1000, two)):
         db.execute(
-            "UPDATE event SET place = place - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source)
+            "UPDATE event SET place = place >> 40 << 40 | ? WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = ?",
+            (target, source),
         )
 
 
@@ -60,7 +62,7 @@ def rewrite_as(
     def edit(db: sqlite3.Connection, chance: random.Random) -> None:
         tree = chance.choice(TREES)
         rows = db.execute(
-            "SELECT incident, seq, type, body FROM event WHERE tree = ? ORDER BY idx", (tree,)
+            "SELECT incident, seq, type, body FROM event WHERE tree = ? ORDER BY place", (tree,)
         ).fetchall()
         notes = {t: db.execute(f"SELECT * FROM {t} WHERE tree = ?", (tree,)).fetchall() for t in TABLES[3:]}
         # Who has the key may add entries after what was seen: that is what the key is for.

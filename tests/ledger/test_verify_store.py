@@ -107,17 +107,21 @@ def test_every_row_is_missed(filled: File) -> None:
 
 def test_a_changed_body_is_named(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
-        body = db.execute("SELECT body FROM event WHERE tree = 't_1' AND idx = 2").fetchone()[0]
+        body = db.execute(
+            "SELECT body FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2"
+        ).fetchone()[0]
         db.execute("UPDATE event SET body = ? WHERE body = ?", (body.replace(b"c_1", b"c_2"), body))
         assert first(verify(db, KEYS)) == ("t_1", 2)
 
 
 def test_a_changed_body_with_its_hash_is_named(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
-        body = db.execute("SELECT body FROM event WHERE tree = 't_1' AND idx = 2").fetchone()[0]
+        body = db.execute(
+            "SELECT body FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2"
+        ).fetchone()[0]
         body = body.replace(b"c_1", b"c_2")
         db.execute(
-            "UPDATE event SET body = ?, hash = ? WHERE tree = 't_1' AND idx = 2",
+            "UPDATE event SET body = ?, hash = ? WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2",
             (body, merkle.leaf_hash(body)),
         )
         tree, index = first(verify(db, KEYS))
@@ -127,7 +131,7 @@ def test_a_changed_body_with_its_hash_is_named(filled: File) -> None:
 
 def test_removed_entries_are_named(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
-        db.execute("DELETE FROM event WHERE tree = 't_1' AND idx IN (3, 4)")
+        db.execute("DELETE FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF IN (3, 4)")
         assert first(verify(db, KEYS)) == ("t_1", 3)
 
 
@@ -135,7 +139,8 @@ def test_an_event_that_stands_in_no_log_is_found(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
         db.execute(
             "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
-            " SELECT place + (9 << 40), tree, 'inc_z', seq, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0"
+            " SELECT place + (9 << 40), tree, 'inc_z', seq, type, body, hash"
+            " FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0"
         )
         assert "of the entries that are kept, 1 stand in no log" in verify(db, KEYS).problems[0].reason
 
@@ -168,7 +173,7 @@ def test_a_forgery_beyond_all_bounds_is_a_finding_and_no_fault(filled: File, sta
 @pytest.mark.parametrize("data", [b"{" * 3000, b"[" * 200_000])
 def test_a_body_that_no_parser_takes_is_a_finding(filled: File, data: bytes) -> None:
     with closing(in_memory(filled.path)) as db:
-        row = "tree = '_system' AND idx = 1"
+        row = "tree = '_system' AND place & 0xFFFFFFFFFF = 1"
         body = db.execute(f"SELECT body FROM event WHERE {row}").fetchone()[0]
         body = data + body[body.index(b',"incident_id"') :]
         db.execute(f"UPDATE event SET body = ?, hash = ? WHERE {row}", (body, merkle.leaf_hash(body)))
@@ -190,7 +195,7 @@ def test_a_hash_of_no_entry_is_found(filled: File) -> None:
 
 def test_an_entry_in_another_tree_is_named_where_it_was(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
-        db.execute("UPDATE event SET tree = 'a_1' WHERE tree = 't_1' AND idx = 2")
+        db.execute("UPDATE event SET tree = 'a_1' WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2")
         assert first(verify(db, KEYS)) == ("t_1", 2)
 
 
@@ -198,14 +203,15 @@ def test_two_entries_that_changed_places_are_named(filled: File) -> None:
     with closing(in_memory(filled.path)) as db:
         for source, target in ((1, 100), (5, 1), (100, 5)):
             db.execute(
-                "UPDATE event SET place = place - idx + ? WHERE tree = 't_1' AND idx = ?", (target, source)
+                "UPDATE event SET place = place >> 40 << 40 | ? WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = ?",
+                (target, source),
             )
         assert first(verify(db, KEYS)) == ("t_1", 1)
 
 
 def cut(db: sqlite3.Connection, tree: str, size: int) -> None:
     """Everything after `size` goes, neatly, as if it had never been."""
-    db.execute("DELETE FROM event WHERE tree = ? AND idx >= ?", (tree, size))
+    db.execute("DELETE FROM event WHERE tree = ? AND place & 0xFFFFFFFFFF >= ?", (tree, size))
     db.execute("DELETE FROM node WHERE tree = ? AND (idx + 1) << level > ?", (tree, size))
     db.execute("DELETE FROM milestone WHERE tree = ? AND size > ?", (tree, size))
 
@@ -242,7 +248,7 @@ def test_a_whole_log_that_vanished_is_found(filled: File) -> None:
 def rewrite(db: sqlite3.Connection, signer: Any, tree: str, index: int) -> None:
     """Change one body and make everything after it consistent again, as far as this key can sign."""
     rows = db.execute(
-        "SELECT incident, seq, type, body FROM event WHERE tree = ? ORDER BY idx", (tree,)
+        "SELECT incident, seq, type, body FROM event WHERE tree = ? ORDER BY place", (tree,)
     ).fetchall()
     if signer is None:
         kept = db.execute("SELECT * FROM checkpoint WHERE tree = ?", (tree,)).fetchall()
@@ -366,13 +372,13 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE event SET body = x'00' WHERE idx = 0",
-        "DELETE FROM event WHERE idx = 0",
+        "UPDATE event SET body = x'00' WHERE place & 0xFFFFFFFFFF = 0",
+        "DELETE FROM event WHERE place & 0xFFFFFFFFFF = 0",
         "INSERT OR REPLACE INTO event (place, tree, incident, seq, type, body, hash)"
-        " SELECT place, tree, incident, seq, type, x'00', hash FROM event WHERE idx = 0",
+        " SELECT place, tree, incident, seq, type, x'00', hash FROM event WHERE place & 0xFFFFFFFFFF = 0",
         "INSERT OR REPLACE INTO event (place, tree, incident, seq, type, body, hash)"
         " SELECT next_place.place, tree, incident, seq, type, x'00', hash"
-        " FROM event JOIN next_place USING (tree) WHERE idx = 0",
+        " FROM event JOIN next_place USING (tree) WHERE event.place & 0xFFFFFFFFFF = 0",
         "UPDATE node SET hash = zeroblob(32)",
         "DELETE FROM node",
         "INSERT OR REPLACE INTO node SELECT tree, level, idx, zeroblob(32) FROM node",
@@ -386,13 +392,15 @@ def test_a_damaged_page_anywhere_is_found_or_harmless(filled: File, tmp_path: Pa
         "INSERT OR REPLACE INTO milestone SELECT tree, size, x'00' FROM milestone",
         "UPDATE checkpoint SET size = size + 1",
         "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
-        " SELECT place + 99, tree, incident, 99, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        " SELECT place + 99, tree, incident, 99, type, body, hash"
+        " FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0",
         "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
-        " SELECT place + (9 << 40), 't_9', incident, 1, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        " SELECT place + (9 << 40), 't_9', incident, 1, type, body, hash"
+        " FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0",
         "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
         " SELECT next_place.place, 't_2', incident, 1, type, body, hash"
-        " FROM event JOIN next_place USING (tree) WHERE tree = 't_1' AND idx = 0",
-        "INSERT INTO node SELECT '_system', 0, place, hash FROM event WHERE tree = 't_2' AND idx = 0",
+        " FROM event JOIN next_place USING (tree) WHERE tree = 't_1' AND event.place & 0xFFFFFFFFFF = 0",
+        "INSERT INTO node SELECT '_system', 0, place, hash FROM event WHERE tree = 't_2' AND place & 0xFFFFFFFFFF = 0",
         "UPDATE tree SET tree = 't_9' WHERE tree = 't_1'",
         "DELETE FROM tree",
         "INSERT OR REPLACE INTO tree VALUES (9, 't_1')",

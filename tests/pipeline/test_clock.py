@@ -40,7 +40,7 @@ async def believe(world: World) -> None:
 
 async def jumps(world: World) -> list[Event]:
     query = Query(
-        sql="SELECT body, hash FROM event WHERE type = 'clock_jumped' ORDER BY idx",
+        sql="SELECT body, hash FROM event WHERE type = 'clock_jumped' ORDER BY place",
         params=(),
         decode=lambda rows: [decode_event(body, leaf) for body, leaf in rows],
     )

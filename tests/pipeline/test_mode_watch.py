@@ -36,7 +36,7 @@ def full(tx: Transaction) -> None:
 
 async def modes(world: World) -> list[str]:
     query = Query(
-        sql="SELECT CAST(body AS TEXT) FROM event WHERE type = 'mode_changed' ORDER BY idx",
+        sql="SELECT CAST(body AS TEXT) FROM event WHERE type = 'mode_changed' ORDER BY place",
         params=(),
         decode=lambda rows: [json.loads(row[0])["data"]["mode"] for row in rows],
     )

@@ -32,7 +32,7 @@ async def closed(world: World, name: str) -> str:
 
 async def pruned(world: World) -> list[str]:
     query = Query(
-        sql="SELECT CAST(body AS TEXT) FROM event WHERE tree = ? AND type = 'incident_pruned' ORDER BY idx",
+        sql="SELECT CAST(body AS TEXT) FROM event WHERE tree = ? AND type = 'incident_pruned' ORDER BY place",
         params=(world.tenant,),
         decode=lambda rows: [row[0] for row in rows],
     )

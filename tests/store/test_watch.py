@@ -88,11 +88,12 @@ async def test_a_file_that_goes_is_noticed_at_the_next_look(
     "statement",
     [
         "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
-        " SELECT place + 3, tree, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
-        "DELETE FROM event WHERE tree = 't_1' AND idx = 2",
-        "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND idx = 2",
-        "UPDATE event SET hash = zeroblob(32) WHERE tree = 't_1' AND idx = 2",
-        "UPDATE event SET tree = 't_2', seq = 9 WHERE tree = 't_1' AND idx = 2",
+        " SELECT place + 3, tree, incident, 2, type, body, hash"
+        " FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0",
+        "DELETE FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2",
+        "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2",
+        "UPDATE event SET hash = zeroblob(32) WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2",
+        "UPDATE event SET tree = 't_2', seq = 9 WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 2",
         "DELETE FROM checkpoint WHERE tree = 't_1'",
         "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), '/t_1', '/t_9') AS BLOB) WHERE tree = 't_1'",
         "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE tree = '_system') WHERE tree = 't_1'",
@@ -115,7 +116,8 @@ async def test_an_edit_of_the_newest_entries_is_noticed_at_the_next_look(path: P
     "statement",
     [
         "INSERT INTO event (place, tree, incident, seq, type, body, hash)"
-        " SELECT place + 1, tree, incident, 2, type, body, hash FROM event WHERE tree = 't_1' AND idx = 0",
+        " SELECT place + 1, tree, incident, 2, type, body, hash"
+        " FROM event WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0",
         "INSERT INTO tree VALUES (9, 't_9')",
     ],
 )
@@ -133,7 +135,7 @@ async def test_what_is_slipped_in_without_a_signature_is_noticed(path: Path, sta
 async def test_what_the_guards_refuse_seals_the_store(path: Path) -> None:
     async with opened(path) as store:
         await add(store, "inc_a")
-        by_hand(path, "UPDATE event SET place = place + 1 WHERE tree = 't_1' AND idx = 0")
+        by_hand(path, "UPDATE event SET place = place + 1 WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0")
         for _ in range(2):
             assert "something else wrote to it" in await refused(store)
 
@@ -142,7 +144,7 @@ async def test_an_older_entry_that_was_changed_is_found_by_the_next_whole_verifi
     async with opened(path) as store:
         await add(store, "inc_a")
         assert (await store.verify()).verified
-        by_hand(path, "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND idx = 0")
+        by_hand(path, "UPDATE event SET body = x'7b7d' WHERE tree = 't_1' AND place & 0xFFFFFFFFFF = 0")
         assert not (await store.verify()).verified
         assert "does not verify" in await refused(store)
 
@@ -157,17 +159,19 @@ async def test_a_history_that_is_signed_anew_contradicts_what_the_process_saw(pa
         async with opened(other) as forged:
             for name in ("x", "y", "z"):
                 await add(forged, f"inc_{name}")
-        tables = dict.fromkeys(("tree", "event", "node", "checkpoint", "milestone", "incident"), "*")
-        tables["event"] = "place, tree, incident, seq, type, body, hash"
+        tables = ("tree", "event", "node", "checkpoint", "milestone", "incident")
+        copied = [
+            sql
+            for table in tables
+            for sql in (f"DELETE FROM {table}", f"INSERT INTO {table} SELECT * FROM o.{table}")
+        ]
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             guards = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
             db.execute(f"ATTACH '{other}' AS o")
             for name, _ in guards:
                 db.execute(f"DROP TRIGGER {name}")
-            for table, columns in tables.items():
-                into = f"{table} ({columns})".replace(" (*)", "")
-                db.execute(f"DELETE FROM {table}")
-                db.execute(f"INSERT INTO {into} SELECT {columns} FROM o.{table}")
+            for sql in copied:
+                db.execute(sql)
             for _, sql in guards:
                 db.execute(sql)
         report = await store.verify()
