@@ -28,6 +28,7 @@ from alertengine.settings.raw import (
 )
 from alertengine.settings.service import ServiceSection
 from alertengine.settings.store import StoreSection
+from alertengine.settings.url import WEB
 
 Kinds = Mapping[str, Callable[[str], type[BaseModel] | None]]
 """For `channels`, `actions` and `diagnosis`: the settings model of a kind, or None where there is no such kind."""
@@ -245,7 +246,7 @@ def _say(error: Any, model: type[BaseModel]) -> str:
 
 
 _FORMS = {
-    r"^https?://": "must begin with http:// or https://",
+    WEB: "must begin with http:// or https://",
     r"^[A-Z]{3}$": "three capital letters, e.g. USD",
 }
 """Patterns in words."""

@@ -15,6 +15,7 @@ from alertengine.core.said import Figure
 from alertengine.errors import HttpError
 from alertengine.http import Response
 from alertengine.ports import Outcome, Run
+from alertengine.settings.url import WebUrl
 from alertengine.signing import WebhookSecret, webhook_headers
 from alertengine.tools import Tools, ended
 
@@ -27,8 +28,8 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["http"]
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    preview_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    url: WebUrl
+    preview_url: WebUrl | None = None
     secret: WebhookSecret | None = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     description: str = ""

@@ -19,6 +19,7 @@ from alertengine.core.taps import button as data
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
 from alertengine.ports import Call, Examination, Receipt, Reply, Tap, Traits
+from alertengine.settings.url import WebUrl
 from alertengine.tools import Tools
 
 HEADER_LIMIT = 150
@@ -40,7 +41,7 @@ class Config(BaseModel):
     webhook_url: Annotated[SecretStr, Field(min_length=8)] | None = None
     bot_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     signing_secret: Annotated[SecretStr, Field(min_length=1)] | None = None
-    base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://slack.com/api"
+    base_url: WebUrl = "https://slack.com/api"
 
     @model_validator(mode="after")
     def one_way(self) -> Config:

@@ -18,6 +18,7 @@ from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
 from alertengine.ports import Call, Examination, Receipt, Reply, Tap, Traits
+from alertengine.settings.url import WebUrl
 from alertengine.tools import Tools
 
 HOST = "https://api.telegram.org"
@@ -38,7 +39,7 @@ class Config(BaseModel):
     kind: Literal["telegram"]
     bot_token: Annotated[SecretStr, Field(min_length=3)]
     updates: Literal["polling", "webhook"] = "polling"
-    base_url: Annotated[str, Field(pattern=r"^https?://")] = HOST
+    base_url: WebUrl = HOST
 
 
 EXAMPLE = """

@@ -14,6 +14,7 @@ from alertengine.channels import exchange
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
 from alertengine.ports import Call, Examination
+from alertengine.settings.url import WebUrl
 from alertengine.tools import Tools
 
 Sid = Annotated[str, Field(pattern=r"^AC[0-9A-Za-z]{1,62}$")]
@@ -28,7 +29,7 @@ class AccountConfig(BaseModel):
 
     account_sid: Sid
     auth_token: Annotated[SecretStr, Field(min_length=1)]
-    base_url: Annotated[str, Field(pattern=r"^https?://")] = HOST
+    base_url: WebUrl = HOST
 
 
 class Account:

@@ -15,6 +15,7 @@ from alertengine.core.model import Contact
 from alertengine.errors import DeliveryError, Fault
 from alertengine.http import Response
 from alertengine.ports import Call, Examination, Receipt, Report, Traits
+from alertengine.settings.url import WebUrl
 from alertengine.signing import webhook_verified
 from alertengine.tools import Tools
 
@@ -35,7 +36,7 @@ class Config(BaseModel):
     update_template: str | None = None
     webhook_secret: SecretStr | None = None
     phone_id: str | None = None
-    base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.sent.dm"
+    base_url: WebUrl = "https://api.sent.dm"
 
 
 EXAMPLE = """

@@ -46,7 +46,7 @@ class Frontier:
         return tuple(self._peaks)
 
     def copy(self) -> Frontier:
-        twin = Frontier.__new__(Frontier)
+        twin = Frontier.__new__(Frontier)  # without the check, which was made: every append makes a copy
         twin.size, twin._peaks, twin._root = self.size, self._peaks.copy(), self._root
         return twin
 

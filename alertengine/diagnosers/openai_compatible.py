@@ -16,6 +16,7 @@ from alertengine.errors import HttpError, ModelFailed
 from alertengine.http import Response
 from alertengine.ports import Answer
 from alertengine.settings.diagnosis import DiagnosisSection
+from alertengine.settings.url import WebUrl
 from alertengine.tools import Tools
 
 FREE = Prices(usd_in=0.0, usd_out=0.0)
@@ -27,7 +28,7 @@ class Config(DiagnosisSection):
 
     provider: Literal["openai_compatible"]
     model: Annotated[str, Field(min_length=1, max_length=200)]
-    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    base_url: WebUrl
 
 
 EXAMPLE = """

@@ -10,7 +10,8 @@ from alertengine.ledger import schema
 _BY_PLACE = 3
 """From this schema on an entry is kept by one number, before by its tree's name and its index."""
 
-_INDEX_BITS = 40
+INDEX_BITS = 40
+"""Of a place, those that are the index: so many entries a tree has room for, as the guards in the schema have it."""
 
 Row = tuple[int, str, str | None, int, str | None, bytes | None, bytes]
 """Place, tree, incident, seq, type, body, hash. Of a pruned entry only place, tree and hash are left."""
@@ -32,7 +33,7 @@ _FROM_INDEX = f"SELECT idx, {_COLUMNS} FROM event WHERE tree = :tree AND idx >= 
 
 def place_of(number: int, index: int) -> int:
     """Where entry `index` of the tree with this number is kept."""
-    return number << _INDEX_BITS | index
+    return number << INDEX_BITS | index
 
 
 class Entries:
@@ -49,14 +50,14 @@ class Entries:
 
     def since(self, start: int = 0) -> Iterator[Row]:
         """Each from index `start` on, in order, those that were pruned among them."""
-        last = self.first + (1 << _INDEX_BITS) - 1
+        last = self.first + (1 << INDEX_BITS) - 1
         given = {"tree": self._tree, "start": start, "first": self.first, "last": last}
         return self._db.execute(_FROM_PLACE if self._by_place else _FROM_INDEX, given)
 
     def leaf(self, index: int) -> bytes | None:
         """The hash of an entry; None where there is none, or it was pruned."""
         if self._by_place:
-            if index >> _INDEX_BITS:
+            if index >> INDEX_BITS:
                 return None
             row = self._db.execute("SELECT hash FROM event WHERE place = ?", (self.first + index,)).fetchone()
         else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alertengine.core.merkle import Frontier, leaf_hash
-from alertengine.ledger.entries import Entries, Row
+from alertengine.ledger.entries import INDEX_BITS, Entries, Row
 
 MILESTONE_EVERY = 256
 """Each multiple of this size is signed on the way, so that a rewritten part can be named."""
@@ -25,9 +25,6 @@ LEDGER_INCIDENT = "_ledger"
 
 LOWEST_KEPT = 4
 """Hashes of perfect subtrees are kept from this level on; those below are made of at most eight leaves when needed."""
-
-_HIGHEST = 40
-"""No tree has entries enough for a subtree of a higher level."""
 
 _SALT_CHARS = 22
 
@@ -148,7 +145,7 @@ class _Levels:
             )
             for (level,) in found.fetchall()
         }
-        if any(level > _HIGHEST for level in self._rows):
+        if any(level > INDEX_BITS for level in self._rows):
             raise Bad(f"there is a hash at level {max(self._rows)}, but no log has so many entries")
         self._next = {level: next(rows, None) for level, rows in self._rows.items()}
 

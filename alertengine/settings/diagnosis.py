@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from alertengine.core.spend import Budget, Prices, Terms
+from alertengine.settings.url import WebUrl
 
 
 class DiagnosisSection(BaseModel):
@@ -18,7 +19,7 @@ class DiagnosisSection(BaseModel):
     provider: str = "rules"
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     api_key: SecretStr | None = None
-    base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    base_url: WebUrl | None = None
     deadline_s: Annotated[float, Field(ge=0, le=20)] = 3.0
     limit_s: Annotated[float, Field(gt=0, le=60)] = 20.0
     max_tokens: Annotated[int, Field(ge=200, le=8000)] = 1200
